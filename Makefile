@@ -1,0 +1,49 @@
+# make help lists the targets.
+GO       ?= go
+BIN      := bin
+TOOL     := $(GO) tool -modfile=hack/tools.mod
+PROGRAMS := ./appliance/cmd/seederd ./seeder/cmd/cobox
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the programs into ./bin
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ $(PROGRAMS)
+
+.PHONY: run
+run: build ## run a box on this computer, state under ./var
+	@$(GO) run ./hack/demo run -bin $(BIN) -state var
+
+.PHONY: demo
+demo: build ## back up, lose and restore a real folder through a real box
+	@$(GO) run ./hack/demo demo -bin $(BIN)
+
+.PHONY: test
+test: ## run all tests
+	$(GO) test ./...
+
+.PHONY: check
+check: ## formatting, vet, linters, tidiness, floor plan, all tests with the race detector
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) errcheck -ignoretests -exclude hack/errcheck.txt ./...
+	$(GO) mod tidy -diff
+	$(GO) test ./hack/arrows
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (60s)
+	@hack/fuzz.sh $${FUZZTIME:-60s}
+
+.PHONY: bench
+bench: build ## Go benchmarks, then ingest and restore of 1 GiB through a real box
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./seeder/...
+	$(GO) run ./hack/bench -bin $(BIN)
+
+.PHONY: clean
+clean: ## remove what the other targets built
+	rm -rf $(BIN)
