@@ -2,7 +2,7 @@
 GO       ?= go
 BIN      := bin
 TOOL     := $(GO) tool -modfile=hack/tools.mod
-PROGRAMS := ./appliance/cmd/seederd ./seeder/cmd/cobox
+PROGRAMS := ./appliance/cmd/seederd ./seeder/cmd/cobox ./provision/cmd/coboxctl
 
 .PHONY: help
 help: ## this list

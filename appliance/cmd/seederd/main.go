@@ -1,0 +1,141 @@
+// Command seederd is the box: it keeps partners' feeds without any key that
+// opens them, and is the only process of a box on the network.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"cobox/seeder"
+	"cobox/seeder/api"
+	"cobox/seeder/cli"
+)
+
+const usage = `seederd keeps partners' feeds, which it cannot read.
+
+	seederd -state /var/lib/cobox -operator operator:... -listen /ip4/0.0.0.0/tcp/4001
+	seederd -state /var/lib/cobox -status
+
+It runs until it is told to end (SIGTERM, or ^C); what it has acknowledged is
+then on the disk, and is so after a power cut too. All settings may stand in a
+file, one "name value" a line (-config FILE).
+
+flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	s, err := parse(args, errOut)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return cli.Done
+	case err != nil:
+		fmt.Fprintf(errOut, "seederd: error: %v\nseederd: hint: seederd -help\n", err)
+		return cli.Usage
+	}
+	if s.status {
+		err = printStatus(ctx, s, out)
+	} else {
+		err = serve(ctx, s, errOut)
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "seederd: error: %v\n", err)
+		return cli.Failed
+	}
+	return cli.Done
+}
+
+// serve runs the seeder until ctx is done.
+func serve(ctx context.Context, s *settings, errOut io.Writer) error {
+	level := slog.LevelInfo
+	if s.debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	cfg := s.config
+	cfg.Log, cfg.Version = log, version()
+	limitMemory()
+	box, err := seeder.Open(cfg)
+	if err != nil {
+		return err
+	}
+	for _, file := range s.grants {
+		if err := addGrant(box, file); err != nil {
+			return errors.Join(err, box.Close())
+		}
+	}
+	log.Info("box runs", "id", box.ID(), "addrs", box.Addrs(), "version", cfg.Version)
+	err = box.Run(ctx)
+	log.Info("box ended")
+	return err
+}
+
+func addGrant(box *seeder.Seeder, file string) error {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		_, err = box.AddGrant(text)
+	}
+	if err != nil {
+		return fmt.Errorf("taking in the grant in %s: %w", file, err)
+	}
+	return nil
+}
+
+// limitMemory sets the soft limit that a box with 512 MB needs, unless the
+// environment says otherwise (GOMEMLIMIT). GOGC is low for the same reason: what
+// lives is small, and what is thrown away is large.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(150 << 20)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+// printStatus asks the seeder that runs on the state folder.
+func printStatus(ctx context.Context, s *settings, out io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://box/v1/status", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := api.SocketClient(api.SocketPath(s.config.State)).Do(req)
+	if err != nil {
+		return fmt.Errorf("asking the seeder on %s: %w (does it run?)", s.config.State, err)
+	}
+	defer resp.Body.Close()
+	var st api.BoxStatus
+	if err := api.ReadAnswer(resp, 32<<20, &st); err != nil {
+		return fmt.Errorf("asking the seeder on %s: %w", s.config.State, err)
+	}
+	if s.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(st)
+	}
+	api.PrintStatus(out, &st)
+	return nil
+}

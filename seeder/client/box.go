@@ -1,0 +1,160 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"cobox/seeder/api"
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+	"cobox/seeder/pin"
+	"cobox/seeder/replicate"
+	"cobox/seeder/swarm"
+)
+
+// A Client is this device among boxes. It is safe for concurrent use.
+type Client struct {
+	host     *swarm.Host
+	exchange *replicate.Exchange
+	cert     []byte // the device certificate as a statement's text
+}
+
+// New returns a client that speaks through host, replicates with exchange, and
+// shows boxes the certificate, whose device key must be the host's.
+func New(host *swarm.Host, exchange *replicate.Exchange, cert []byte) *Client {
+	return &Client{host: host, exchange: exchange, cert: cert}
+}
+
+// A Box is a box that has welcomed us.
+type Box struct {
+	Welcome api.Welcome
+	c       *Client
+	peer    swarm.PeerID
+	http    *http.Client
+}
+
+// maxAnswer bounds what a box's answer may make us read: a status with 10,000 pins is below it.
+const maxAnswer = 32 << 20
+
+// Connect finds a box by its ID or by an address with its ID, and introduces us
+// to it. Errors say what was tried; a box that does not know the partner gives
+// an [*api.Error] with code [api.Unauthorised].
+func (c *Client) Connect(ctx context.Context, target string) (*Box, error) {
+	peer, err := c.host.Connect(ctx, target)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to box %s: %w", target, err)
+	}
+	b := &Box{c: c, peer: peer, http: &http.Client{Transport: &http.Transport{
+		DialContext:         c.host.Dialer(peer, api.Protocol),
+		MaxIdleConnsPerHost: 1,
+	}}}
+	err = b.call(ctx, http.MethodPost, "/v1/hello", api.Hello{Device: string(c.cert)}, &b.Welcome)
+	if err != nil {
+		return nil, fmt.Errorf("introducing ourselves to box %s: %w", peer, err)
+	}
+	if id := b.Welcome.Box.PeerID(); id.String() != peer.String() {
+		return nil, fmt.Errorf("introducing ourselves to box %s: it says that it is %s", peer, id)
+	}
+	return b, nil
+}
+
+// ID returns the box ID.
+func (b *Box) ID() string { return b.peer.String() }
+
+// Key returns the box key.
+func (b *Box) Key() identity.BoxKey { return b.Welcome.Box }
+
+// Close ends the connections for asking; replication goes on.
+func (b *Box) Close() { b.http.CloseIdleConnections() }
+
+// Status returns how the box stands, as far as it tells a partner.
+func (b *Box) Status(ctx context.Context) (st api.BoxStatus, err error) {
+	err = b.call(ctx, http.MethodGet, "/v1/status", nil, &st)
+	return st, err
+}
+
+// Pins returns the partner's pins on the box.
+func (b *Box) Pins(ctx context.Context) ([]pin.Status, error) {
+	var p api.Pins
+	err := b.call(ctx, http.MethodGet, "/v1/pins", nil, &p)
+	return p.Pins, err
+}
+
+// Pin asks the box to keep a feed; asking again changes the request.
+func (b *Box) Pin(ctx context.Context, key feed.Key, req api.PinRequest) (st pin.Status, err error) {
+	err = b.call(ctx, http.MethodPut, api.PinPath(key), req, &st)
+	return st, err
+}
+
+// Unpin ends the pin; the box deletes what nobody else pins.
+func (b *Box) Unpin(ctx context.Context, key feed.Key) error {
+	return b.call(ctx, http.MethodDelete, api.PinPath(key), nil, nil)
+}
+
+// Receipt asks for the box's signed word about a feed, and checks it: the
+// box's signature, the partner, and the feed.
+func (b *Box) Receipt(ctx context.Context, partner identity.PartnerKey, key feed.Key) (identity.Receipt, identity.Statement, error) {
+	var body api.Receipt
+	if err := b.call(ctx, http.MethodGet, api.PinPath(key)+"/receipt", nil, &body); err != nil {
+		return identity.Receipt{}, identity.Statement{}, err
+	}
+	st, err := identity.ParseStatement([]byte(body.Receipt))
+	if err != nil {
+		return identity.Receipt{}, st, fmt.Errorf("reading the receipt of box %s: %w", b.peer, err)
+	}
+	r, err := identity.OpenReceipt(st, b.Key())
+	if err != nil {
+		return r, st, fmt.Errorf("checking the receipt of box %s: %w", b.peer, err)
+	}
+	if r.Feed != key || r.Partner != partner {
+		return r, st, fmt.Errorf("checking the receipt of box %s: it is about another feed or partner", b.peer)
+	}
+	return r, st, nil
+}
+
+// Replicate exchanges feeds of the client's exchange with the box until ctx is
+// done (then it returns nil), or the connection ends. allow chooses the feeds;
+// nil is all.
+func (b *Box) Replicate(ctx context.Context, allow func(feed.Key) bool) error {
+	s, err := b.c.host.Open(ctx, b.peer, api.ReplicateProtocol)
+	if err != nil {
+		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
+	}
+	conn, err := replicate.Secure(ctx, s, true, []byte(s.Local()), []byte(s.Remote()))
+	if err != nil {
+		_ = s.Reset()
+		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
+	}
+	err = b.c.exchange.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Allow: allow, Open: true})
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("the box closed the connection")
+	}
+	return err
+}
+
+// call makes one request. An answer that is no success is an [*api.Error].
+func (b *Box) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://box"+path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := b.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking box %s: %w", b.peer, err)
+	}
+	defer resp.Body.Close()
+	return api.ReadAnswer(resp, maxAnswer, out)
+}

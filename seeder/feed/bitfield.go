@@ -1,0 +1,367 @@
+package feed
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"sort"
+)
+
+// PageBits is the number of bits in a page: 32768, that is 4096 bytes.
+const PageBits = 32768
+
+const (
+	pageWords = PageBits / 64
+	pageBytes = PageBits / 8
+)
+
+// A Bitfield is a set of block indexes, in pages of [PageBits] bits, so that a
+// long feed with long runs costs little memory: pages without bits cost
+// nothing, and a run of full pages costs as much as one number, however long.
+// The zero Bitfield is empty. It is not safe for concurrent use.
+type Bitfield struct {
+	runs  []run // in order, not overlapping; full ones that touch are one
+	count uint64
+}
+
+// A run is a page with its bits, or any number of full pages.
+type run struct {
+	first, pages uint64
+	bits         *[pageWords]uint64 // nil: all pages are full
+	ones         uint64             // in bits; neither 0 nor PageBits
+}
+
+func (r *run) end() uint64 { return r.first + r.pages }
+
+func (r *run) count() uint64 {
+	if r.bits == nil {
+		return r.pages * PageBits
+	}
+	return r.ones
+}
+
+// find returns the place of the first run that ends after page p, and whether p is in it.
+func (b *Bitfield) find(p uint64) (k int, in bool) {
+	k = sort.Search(len(b.runs), func(k int) bool { return b.runs[k].end() > p })
+	return k, k < len(b.runs) && b.runs[k].first <= p
+}
+
+// Get reports whether i is in the set.
+func (b *Bitfield) Get(i uint64) bool {
+	k, in := b.find(i / PageBits)
+	if !in {
+		return false
+	}
+	words := b.runs[k].bits
+	return words == nil || words[i%PageBits/64]>>(i%64)&1 == 1
+}
+
+// Set puts i in the set, or takes it out; it reports whether this changed anything.
+func (b *Bitfield) Set(i uint64, in bool) bool {
+	if b.Get(i) == in {
+		return false
+	}
+	b.edit(i/PageBits, func(words *[pageWords]uint64) { words[i%PageBits/64] ^= 1 << (i % 64) })
+	return true
+}
+
+// SetRange puts [start, end) in the set, or takes it out.
+func (b *Bitfield) SetRange(start, end uint64, in bool) {
+	if start >= end {
+		return
+	}
+	first, last := start/PageBits, (end-1)/PageBits
+	if first == last {
+		b.editRange(first, start%PageBits, (end-1)%PageBits+1, in)
+		return
+	}
+	if start%PageBits != 0 {
+		b.editRange(first, start%PageBits, PageBits, in)
+		first++
+	}
+	if end%PageBits != 0 {
+		b.editRange(last, 0, end%PageBits, in)
+		last--
+	}
+	if first > last {
+		return
+	}
+	b.replace(first, last-first+1, run{first: first, pages: last - first + 1}, in)
+}
+
+// editRange sets bits [from, to) of page p.
+func (b *Bitfield) editRange(p, from, to uint64, in bool) {
+	b.edit(p, func(words *[pageWords]uint64) {
+		for w := from / 64; w*64 < to; w++ {
+			mask := rangeMask(w, from, to)
+			if in {
+				words[w] |= mask
+			} else {
+				words[w] &^= mask
+			}
+		}
+	})
+}
+
+// rangeMask returns the bits of [from, to) that lie in word w.
+func rangeMask(w, from, to uint64) uint64 {
+	mask := ^uint64(0)
+	if from > w*64 {
+		mask <<= from - w*64
+	}
+	if to < w*64+64 {
+		mask &= 1<<(to-w*64) - 1
+	}
+	return mask
+}
+
+// Count returns the size of the set.
+func (b *Bitfield) Count() uint64 { return b.count }
+
+// CountRange returns the size of the set within [start, end).
+func (b *Bitfield) CountRange(start, end uint64) uint64 {
+	if start >= end {
+		return 0
+	}
+	var n uint64
+	k, _ := b.find(start / PageBits)
+	for ; k < len(b.runs) && b.runs[k].first <= (end-1)/PageBits; k++ {
+		r := &b.runs[k]
+		from := max(start, r.first*PageBits)
+		if r.bits == nil {
+			// Counted by the last bit, since the end of the last page of all overflows.
+			last := min(end-1, r.first*PageBits+(r.pages*PageBits-1))
+			n += last - from + 1
+			continue
+		}
+		lo, hi := from-r.first*PageBits, uint64(PageBits)
+		if (end-1)/PageBits == r.first {
+			hi = (end-1)%PageBits + 1
+		}
+		if lo == 0 && hi == PageBits {
+			n += r.ones
+			continue
+		}
+		for w := lo / 64; w*64 < hi; w++ {
+			n += uint64(bits.OnesCount64(r.bits[w] & rangeMask(w, lo, hi)))
+		}
+	}
+	return n
+}
+
+// NextUnset returns the first index >= i that is not in the set.
+func (b *Bitfield) NextUnset(i uint64) uint64 {
+	for k, in := b.find(i / PageBits); in; {
+		r := &b.runs[k]
+		if r.bits != nil {
+			if j, ok := scan(r.bits, i%PageBits, ^uint64(0)); ok {
+				return r.first*PageBits + j
+			}
+		}
+		i = r.end() * PageBits
+		k++
+		in = k < len(b.runs) && b.runs[k].first*PageBits == i
+	}
+	return i
+}
+
+// NextSet returns the first index >= i that is in the set; ok is false when there is none.
+func (b *Bitfield) NextSet(i uint64) (index uint64, ok bool) {
+	for k, _ := b.find(i / PageBits); k < len(b.runs); k++ {
+		r := &b.runs[k]
+		i = max(i, r.first*PageBits)
+		if r.bits == nil {
+			return i, true
+		}
+		if i/PageBits == r.first {
+			if j, ok := scan(r.bits, i%PageBits, 0); ok {
+				return r.first*PageBits + j, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// scan returns the first bit >= from that is set after all words are XORed with flip.
+func scan(words *[pageWords]uint64, from, flip uint64) (uint64, bool) {
+	w := from / 64
+	word := (words[w] ^ flip) &^ (1<<(from%64) - 1)
+	for word == 0 {
+		if w++; w == pageWords {
+			return 0, false
+		}
+		word = words[w] ^ flip
+	}
+	return w*64 + uint64(bits.TrailingZeros64(word)), true
+}
+
+// Words returns n words of 32 bits from bit start, which must be a multiple of
+// 32: bit i is words[i>>5]>>(i&31)&1, as in Hypercore's bitfield message.
+func (b *Bitfield) Words(start uint64, n int) []uint32 {
+	mustAlign(start)
+	words := make([]uint32, n)
+	for done := 0; done < n; {
+		i := start + uint64(done)*32
+		at := int(i % PageBits / 32)
+		step := min(n-done, PageBits/32-at)
+		if k, in := b.find(i / PageBits); in {
+			for j := range step {
+				words[done+j] = b.runs[k].word32(at + j)
+			}
+		}
+		done += step
+	}
+	return words
+}
+
+func (r *run) word32(i int) uint32 {
+	if r.bits == nil {
+		return math.MaxUint32
+	}
+	return uint32(r.bits[i/2] >> (i % 2 * 32))
+}
+
+// SetWords overwrites the bits from start (a multiple of 32) with words.
+func (b *Bitfield) SetWords(start uint64, words []uint32) {
+	mustAlign(start)
+	for len(words) > 0 {
+		at := start % PageBits / 32
+		step := min(uint64(len(words)), PageBits/32-at)
+		b.edit(start/PageBits, func(page *[pageWords]uint64) {
+			for j, word := range words[:step] {
+				i := at + uint64(j)
+				shift := i % 2 * 32
+				page[i/2] = page[i/2]&^(math.MaxUint32<<shift) | uint64(word)<<shift
+			}
+		})
+		words = words[step:]
+		start += step * 32
+	}
+}
+
+func mustAlign(start uint64) {
+	if start%32 != 0 {
+		panic(fmt.Sprintf("feed: bitfield words from bit %d, which is no multiple of 32", start))
+	}
+}
+
+// Page returns a copy of page p (bits p*PageBits to (p+1)*PageBits) as 4096
+// bytes, bit i at byte i/8, low bit first; nil when the page is empty.
+func (b *Bitfield) Page(p uint64) []byte {
+	k, in := b.find(p)
+	if !in {
+		return nil
+	}
+	page := make([]byte, 0, pageBytes)
+	for w := range pageWords {
+		word := ^uint64(0)
+		if b.runs[k].bits != nil {
+			word = b.runs[k].bits[w]
+		}
+		page = binary.LittleEndian.AppendUint64(page, word)
+	}
+	return page
+}
+
+// SetPage overwrites page p. data has 4096 bytes, is not retained, or is nil
+// for an empty page.
+func (b *Bitfield) SetPage(p uint64, data []byte) {
+	if data == nil {
+		b.replace(p, 1, run{}, false)
+		return
+	}
+	if len(data) != pageBytes {
+		panic(fmt.Sprintf("feed: bitfield page of %d bytes, want %d", len(data), pageBytes))
+	}
+	b.edit(p, func(words *[pageWords]uint64) {
+		for w := range words {
+			words[w] = binary.LittleEndian.Uint64(data[8*w:])
+		}
+	})
+}
+
+// Clone returns a copy that shares nothing with b.
+func (b *Bitfield) Clone() *Bitfield {
+	c := &Bitfield{runs: slices.Clone(b.runs), count: b.count}
+	for i := range c.runs {
+		if words := c.runs[i].bits; words != nil {
+			dup := *words
+			c.runs[i].bits = &dup
+		}
+	}
+	return c
+}
+
+// edit lets fn change page p.
+func (b *Bitfield) edit(p uint64, fn func(*[pageWords]uint64)) {
+	k, in := b.find(p)
+	var words *[pageWords]uint64
+	switch {
+	case in && b.runs[k].bits != nil:
+		words = b.runs[k].bits
+	case in:
+		words = new([pageWords]uint64)
+		for w := range words {
+			words[w] = ^uint64(0)
+		}
+	default:
+		words = new([pageWords]uint64)
+	}
+	fn(words)
+	var ones uint64
+	for _, word := range words {
+		ones += uint64(bits.OnesCount64(word))
+	}
+	switch {
+	case ones == PageBits:
+		b.replace(p, 1, run{first: p, pages: 1}, true)
+	case ones == 0:
+		b.replace(p, 1, run{}, false)
+	case in && b.runs[k].bits != nil: // the common case: nothing moves
+		b.count += ones - b.runs[k].ones
+		b.runs[k].ones = ones
+	default:
+		b.replace(p, 1, run{first: p, pages: 1, bits: words, ones: ones}, true)
+	}
+}
+
+// replace empties pages [first, first+pages) and, if put is true, puts r there.
+func (b *Bitfield) replace(first, pages uint64, r run, put bool) {
+	from, _ := b.find(first)
+	to := from
+	var keep []run
+	for ; to < len(b.runs) && b.runs[to].first < first+pages; to++ {
+		old := b.runs[to]
+		b.count -= old.count()
+		if old.first < first { // a full run that sticks out on the left
+			keep = append(keep, run{first: old.first, pages: first - old.first})
+		}
+		if put {
+			keep, put = append(keep, r), false
+		}
+		if old.end() > first+pages { // on the right
+			keep = append(keep, run{first: first + pages, pages: old.end() - first - pages})
+		}
+	}
+	if put {
+		keep = append(keep, r)
+	}
+	for i := range keep {
+		b.count += keep[i].count()
+	}
+	b.runs = slices.Replace(b.runs, from, to, keep...)
+	b.join(max(from-1, 0), from+len(keep)+1)
+}
+
+// join makes one of full runs that touch, among runs [from, to).
+func (b *Bitfield) join(from, to int) {
+	for k := min(to, len(b.runs)) - 1; k > from; k-- {
+		left, right := &b.runs[k-1], &b.runs[k]
+		if left.bits == nil && right.bits == nil && left.end() == right.first {
+			left.pages += right.pages
+			b.runs = slices.Delete(b.runs, k, k+1)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package replicate
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/wire"
+)
+
+// A Conn carries whole frames between two peers that know each other's identity.
+// One goroutine reads and one writes.
+type Conn interface {
+	// ReadFrame returns the next frame. It is valid until the next call.
+	// io.EOF says that the peer ended the connection between two frames.
+	ReadFrame() ([]byte, error)
+	// WriteFrame writes one frame, given in parts. It may stay in a buffer until Flush.
+	WriteFrame(parts ...[]byte) error
+	Flush() error
+	// Initiator reports whether we opened the connection.
+	Initiator() bool
+	// HandshakeHash binds what is said on the connection to it.
+	HandshakeHash() *[64]byte
+	// Close ends the connection at once; reads and writes under way return an error.
+	Close() error
+}
+
+// A Stream is an authenticated byte stream, such as a libp2p stream. Reset ends
+// it at once in both directions.
+type Stream interface {
+	io.ReadWriter
+	Reset() error
+}
+
+// streamConn is the carrier for streams that are secured already: 24-bit length
+// frames after an exchange of nonces (PROTOCOL.md, "Carriers").
+type streamConn struct {
+	s         Stream
+	r         *bufio.Reader
+	w         *bufio.Writer
+	initiator bool
+	hash      [64]byte
+	buf       []byte
+}
+
+// carrierBuffer holds the small frames between two blocks, and one block of the usual size.
+const carrierBuffer = 64 << 10
+
+// keepBuffer is the largest frame buffer that is kept from one frame to the next.
+const keepBuffer = 1 << 20
+
+// Secure exchanges nonces on a stream whose two ends are authenticated as the
+// peer IDs local and remote, and returns the carrier. When ctx ends first, the
+// stream is reset and an error returned. The caller must not use the stream
+// afterwards.
+func Secure(ctx context.Context, s Stream, initiator bool, local, remote []byte) (Conn, error) {
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+
+	var ours, theirs [32]byte
+	if _, err := rand.Read(ours[:]); err != nil {
+		return nil, fmt.Errorf("starting replication: making a nonce: %w", err)
+	}
+	if _, err := s.Write(ours[:]); err != nil {
+		return nil, fmt.Errorf("starting replication: sending the nonce: %w", err)
+	}
+	if _, err := io.ReadFull(s, theirs[:]); err != nil {
+		return nil, fmt.Errorf("starting replication: reading the peer's nonce: %w", err)
+	}
+	c := &streamConn{
+		s: s, initiator: initiator,
+		r: bufio.NewReaderSize(s, carrierBuffer),
+		w: bufio.NewWriterSize(s, carrierBuffer),
+	}
+	if initiator {
+		c.hash = feed.StreamHash(ours, theirs, local, remote)
+	} else {
+		c.hash = feed.StreamHash(theirs, ours, remote, local)
+	}
+	return c, nil
+}
+
+func (c *streamConn) Initiator() bool          { return c.initiator }
+func (c *streamConn) HandshakeHash() *[64]byte { return &c.hash }
+func (c *streamConn) Close() error             { return c.s.Reset() }
+func (c *streamConn) Flush() error             { return c.w.Flush() }
+
+func (c *streamConn) ReadFrame() ([]byte, error) {
+	var head [3]byte
+	if _, err := io.ReadFull(c.r, head[:]); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("reading a frame's length: %w", err)
+		}
+		return nil, err
+	}
+	n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
+	if cap(c.buf) < n || (cap(c.buf) > keepBuffer && n <= keepBuffer) {
+		c.buf = make([]byte, max(n, carrierBuffer))
+	}
+	c.buf = c.buf[:n]
+	if _, err := io.ReadFull(c.r, c.buf); err != nil {
+		return nil, fmt.Errorf("reading a frame of %d bytes: %w", n, noEOF(err))
+	}
+	return c.buf, nil
+}
+
+// noEOF makes an end in the middle of something an unexpected one.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (c *streamConn) WriteFrame(parts ...[]byte) error {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	if n > wire.MaxFrame {
+		return fmt.Errorf("writing a frame: %d bytes are more than the %d that a frame can hold", n, wire.MaxFrame)
+	}
+	if _, err := c.w.Write([]byte{byte(n), byte(n >> 8), byte(n >> 16)}); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if _, err := c.w.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package replicate
+
+import (
+	"errors"
+	"slices"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/wire"
+)
+
+// An ask is a request of the peer that waits for its answer.
+type ask struct {
+	p   *peer
+	req wire.Request
+}
+
+// asked queues a request of the peer; those with a priority go before the others.
+func (s *session) asked(p *peer, req *wire.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := len(s.asks)
+	if req.Priority > 0 {
+		if i := slices.IndexFunc(s.asks, func(a ask) bool { return a.req.Priority < req.Priority }); i >= 0 {
+			at = i
+		}
+	}
+	s.asks = slices.Insert(s.asks, at, ask{p, *req})
+	s.work.Broadcast()
+}
+
+// cancelled drops a request that the peer does not need answered any more.
+func (s *session) cancelled(p *peer, id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asks = slices.DeleteFunc(s.asks, func(a ask) bool { return a.p == p && a.req.ID == id })
+}
+
+// answer writes the answer to a request: Data or NoData, always one of them.
+func (s *session) answer(a *ask) error {
+	s.mu.Lock()
+	closed := a.p.closed
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	d, err := s.prove(a)
+	if err != nil {
+		s.x.stats.noData.Add(1)
+		return s.conn.WriteFrame(noData(a, err))
+	}
+	frame := a.p.ch.AppendHeader(nil, d.Type())
+	head, value, tail := d.AppendParts(frame)
+	if d.Block != nil {
+		s.x.stats.blocksOut.Add(1)
+		s.x.stats.bytesOut.Add(uint64(len(value)))
+	}
+	return s.conn.WriteFrame(head, value, tail)
+}
+
+func noData(a *ask, err error) []byte {
+	m := wire.NoData{ID: a.req.ID, Reason: wire.NotAvailable}
+	if errors.Is(err, feed.ErrRequest) {
+		m.Reason = wire.InvalidRequest
+	}
+	return m.Append(a.p.ch.AppendHeader(nil, m.Type()))
+}
+
+var errNotHere = errors.New("not here")
+
+// prove makes the answer from what is synced. The block's value is in s.answers.
+func (s *session) prove(a *ask) (*wire.Data, error) {
+	f := a.p.r.feed
+	st := f.Durable()
+	if a.req.Fork != st.Head.Fork {
+		return nil, errNotHere
+	}
+	if b := a.req.Block; b != nil && !f.Has(b.Index) {
+		return nil, errNotHere
+	}
+	proof, err := feed.Prove(st.Head, st.Manifest, f, a.req.Request)
+	if err != nil {
+		return nil, err
+	}
+	if proof.Block != nil {
+		value, err := f.Block(proof.Block.Index, s.answers)
+		if err != nil {
+			return nil, err
+		}
+		s.answers = value
+		proof.Block.Value = value
+	}
+	return &wire.Data{ID: a.req.ID, Proof: *proof}, nil
+}
+
+// wantsRange answers a Want: what we have of a window (PROTOCOL.md, "Serving").
+func (p *peer) sendWindow(w wire.Want) {
+	f := p.r.feed
+	length := f.Durable().Head.Length
+	contiguous := f.Contiguous()
+	if w.Start+w.Length < contiguous || contiguous >= length {
+		if contiguous > 0 {
+			p.s.send(p, &wire.Range{Start: 0, Length: contiguous})
+		}
+		return
+	}
+	end := min(w.Start+w.Length, length)
+	if w.Any {
+		p.sendAny(w.Start, end)
+		return
+	}
+	for start := w.Start &^ 31; start < end; {
+		next := min((start/wantWindow+1)*wantWindow, end)
+		var words []uint32
+		f.Bits(func(b *feed.Bitfield) { words = b.Words(start, int((next-start+31)/32)) })
+		p.s.send(p, &wire.Bitfield{Start: start, Words: words})
+		start = next
+	}
+}
+
+// sendAny announces the first run of blocks in a window.
+func (p *peer) sendAny(start, end uint64) {
+	var first, gap uint64
+	var ok bool
+	p.r.feed.Bits(func(b *feed.Bitfield) {
+		if first, ok = b.NextSet(start); ok {
+			gap = b.NextUnset(first)
+		}
+	})
+	if ok && first < end {
+		p.s.send(p, &wire.Range{Start: first, Length: min(gap, end) - first})
+	}
+}

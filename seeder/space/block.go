@@ -1,0 +1,106 @@
+package space
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"cobox/seeder/feed"
+)
+
+// ErrDamaged says that something read from a feed is not what a writer of this
+// format wrote: damaged, hostile, or opened with the wrong recovery phrase.
+var ErrDamaged = errors.New("damaged")
+
+// damaged returns an error that wraps [ErrDamaged].
+func damaged(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, ErrDamaged)...)
+}
+
+// A kind says what a block holds.
+type kind byte
+
+const (
+	kindHeader   kind = 1
+	kindData     kind = 2 // a pack of file chunks
+	kindTree     kind = 3 // a pack of tree objects
+	kindSnapshot kind = 4
+)
+
+const (
+	// minBlock is the smallest plaintext of a block: snapshots of small and of
+	// large spaces shall look the same.
+	minBlock = 512
+	// maxBlock bounds the plaintext of a block. The largest pack is well below
+	// it, and it is well below the 16 MiB of a replication frame.
+	maxBlock = 4 << 20
+
+	blockPrefix = 5 // kind and payload length
+)
+
+// frame makes the plaintext of a block, kind ‖ length ‖ payload ‖ zeros, behind
+// room for the cipher's overhead, ready for [Cipher.sealInPlace].
+func frame(k kind, payload []byte) []byte {
+	n := paddedSize(blockPrefix + len(payload))
+	if n > maxBlock {
+		panic("space: block too large") // packs are cut long before
+	}
+	b := make([]byte, CipherOverhead, CipherOverhead+n)
+	b = append(b, byte(k))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
+	b = append(b, payload...)
+	return b[:CipherOverhead+n] // the rest is zero since make
+}
+
+// unframe reads the plaintext of a block. The payload is a part of it.
+func unframe(plaintext []byte) (kind, []byte, error) {
+	if len(plaintext) < minBlock || len(plaintext) > maxBlock {
+		return 0, nil, damaged("block of %d bytes", len(plaintext))
+	}
+	k := kind(plaintext[0])
+	n := uint64(binary.LittleEndian.Uint32(plaintext[1:]))
+	if k < kindHeader || k > kindSnapshot {
+		return 0, nil, damaged("block of unknown kind %d (another recovery phrase, or a newer version of this program?)", k)
+	}
+	if n > maxBlock || paddedSize(blockPrefix+int(n)) != len(plaintext) {
+		return 0, nil, damaged("block of %d bytes with a payload of %d", len(plaintext), n)
+	}
+	payload, padding := plaintext[blockPrefix:blockPrefix+n], plaintext[blockPrefix+n:]
+	for _, b := range padding {
+		if b != 0 {
+			return 0, nil, damaged("padding that is not zero")
+		}
+	}
+	return k, payload, nil
+}
+
+// open decrypts and unframes a stored block of a feed.
+func (k *Keys) open(key feed.Key, index uint64, stored []byte) (kind, []byte, error) {
+	if len(stored) > CipherOverhead+maxBlock {
+		return 0, nil, damaged("reading block %d of feed %s: %d bytes", index, feedName(key), len(stored))
+	}
+	plaintext, err := k.Cipher(key).Open(index, stored)
+	if err != nil {
+		return 0, nil, err
+	}
+	kind, payload, err := unframe(plaintext)
+	if err != nil {
+		return 0, nil, fmt.Errorf("reading block %d of feed %s: %w", index, feedName(key), err)
+	}
+	return kind, payload, nil
+}
+
+// paddedSize returns the size that n bytes are padded to: Padmé, which leaks
+// O(log log n) bits of the length and costs at most 12 %, less for larger blocks.
+// (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
+// Communication with PURBs", 2019, section 4.)
+func paddedSize(n int) int {
+	if n <= minBlock {
+		return minBlock
+	}
+	e := bits.Len(uint(n)) - 1
+	s := bits.Len(uint(e))
+	mask := 1<<(e-s) - 1
+	return (n + mask) &^ mask
+}

@@ -1,0 +1,28 @@
+package space
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// makeFifo makes a named pipe.
+func makeFifo(root *os.Root, name string, mode uint32) error {
+	return inFolder(root, name, func(dir int, base string) error {
+		return unix.Mkfifoat(dir, base, mode)
+	})
+}
+
+// syncFiles makes durable all that was written to the file system of a folder:
+// one wait for many files.
+func syncFiles(root *os.Root) error {
+	dir, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return unix.Syncfs(int(dir.Fd()))
+}
+
+// syncFile is what each file needs before syncFiles: nothing.
+func syncFile(*os.File) error { return nil }

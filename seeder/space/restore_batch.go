@@ -1,0 +1,251 @@
+package space
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+
+	"cobox/seeder/feed"
+)
+
+// A restore gathers files into batches. A batch asks for its blocks in ascending
+// order and writes each chunk to wherever it belongs. The bounds keep the plan
+// small: about 12 MiB, whatever the snapshot's size.
+const (
+	maxPieces = 1 << 17
+	maxJobs   = 1 << 14
+)
+
+// A batch is a set of files to be written together.
+type batch struct {
+	jobs   []*fileJob
+	pieces []piece
+}
+
+// A piece is a chunk that is to be written to a file.
+type piece struct {
+	job    *fileJob
+	offset uint64
+	ref    Ref
+}
+
+// A fileJob is a file that is being restored under a temporary name.
+type fileJob struct {
+	path, temp string
+	node       Node // without its content
+	planned    bool // all pieces were seen
+
+	mu  sync.Mutex
+	err error // why the file cannot be restored; mu
+}
+
+func (j *fileJob) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err == nil {
+		j.err = err
+	}
+}
+
+// failed returns why the file cannot be restored, or nil.
+func (j *fileJob) failed() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
+}
+
+func (b *batch) add(job *fileJob, offset uint64, ref Ref) {
+	b.pieces = append(b.pieces, piece{job, offset, ref})
+}
+
+// flush writes what is in the batch and gives the complete files their names.
+func (r *restore) flush(ctx context.Context) error {
+	if err := r.runBatch(ctx); err != nil {
+		return err
+	}
+	var unfinished, complete []*fileJob
+	for _, job := range r.batch.jobs {
+		switch err := job.failed(); {
+		case err != nil:
+			r.warn(job.path, err)
+			if err := r.root.Remove(job.temp); err != nil {
+				return err
+			}
+		case !job.planned:
+			unfinished = append(unfinished, job)
+		default:
+			if err := r.setMetadata(job.temp, &job.node); err != nil {
+				return fmt.Errorf("%q: %w", job.path, err)
+			}
+			complete = append(complete, job)
+		}
+	}
+	r.batch.jobs = unfinished
+	if len(complete) == 0 {
+		return nil
+	}
+	// One sync for all: a file has its name only once its content is on disk.
+	if err := syncFiles(r.root); err != nil {
+		return fmt.Errorf("syncing: %w", err)
+	}
+	for _, job := range complete {
+		if err := r.root.Rename(job.temp, job.path); err != nil {
+			return fmt.Errorf("%q: %w", job.path, err)
+		}
+		r.result.Files++
+		r.report(1, 0)
+	}
+	return nil
+}
+
+// runBatch writes the pieces of the batch.
+func (r *restore) runBatch(ctx context.Context) error {
+	pieces := r.batch.pieces
+	slices.SortFunc(pieces, func(a, b piece) int {
+		return cmp.Or(bytes.Compare(a.ref.Feed[:], b.ref.Feed[:]), cmp.Compare(a.ref.Block, b.ref.Block), cmp.Compare(a.ref.Slot, b.ref.Slot))
+	})
+	r.prefetch(ctx, pieces)
+	g := newGroup(ctx)
+	blocks := make(chan []piece)
+	g.run(func(ctx context.Context) error {
+		defer close(blocks)
+		for len(pieces) > 0 {
+			first, n := pieces[0].ref, 1
+			for n < len(pieces) && pieces[n].ref.Block == first.Block && pieces[n].ref.Feed == first.Feed {
+				n++
+			}
+			select {
+			case blocks <- pieces[:n]:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			pieces = pieces[n:]
+		}
+		return nil
+	})
+	for range max(2, runtime.GOMAXPROCS(0)) {
+		g.run(func(ctx context.Context) error {
+			for of := range blocks {
+				if err := r.writeBlock(ctx, of); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := g.wait()
+	clear(r.batch.pieces)
+	r.batch.pieces = r.batch.pieces[:0]
+	return err
+}
+
+// prefetch tells the source which blocks will be asked for.
+func (r *restore) prefetch(ctx context.Context, pieces []piece) {
+	p, ok := r.reader.blocks.(Prefetcher)
+	if !ok || len(pieces) == 0 {
+		return
+	}
+	var key feed.Key
+	var indexes []uint64
+	for i := range pieces {
+		ref := &pieces[i].ref
+		if len(indexes) > 0 && ref.Feed == key && ref.Block == indexes[len(indexes)-1] {
+			continue
+		}
+		if ref.Feed != key && len(indexes) > 0 {
+			p.Prefetch(ctx, key, indexes)
+			indexes = nil
+		}
+		key = ref.Feed
+		indexes = append(indexes, ref.Block)
+	}
+	p.Prefetch(ctx, key, indexes)
+}
+
+// writeBlock writes all pieces that are in one block. Damage fails the files
+// that need what is damaged; other errors end the restore.
+func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
+	pack, err := r.reader.pack(ctx, pieces[0].ref.Feed, pieces[0].ref.Block)
+	if errors.Is(err, ErrDamaged) {
+		for i := range pieces {
+			pieces[i].job.fail(err)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var file *os.File
+	var open *fileJob
+	closeFile := func() error {
+		if file == nil {
+			return nil
+		}
+		err := errors.Join(syncFile(file), file.Close())
+		file = nil
+		return err
+	}
+	defer func() { _ = closeFile() }() // after an error
+	for i := range pieces {
+		p := &pieces[i]
+		if p.job.failed() != nil {
+			continue
+		}
+		content, err := pack.chunk(r.reader.keys, p.ref)
+		if err != nil {
+			p.job.fail(err)
+			continue
+		}
+		if open != p.job || file == nil {
+			if err := closeFile(); err != nil {
+				return err
+			}
+			if file, err = r.root.OpenFile(p.job.temp, os.O_WRONLY, 0); err != nil {
+				return err
+			}
+			open = p.job
+		}
+		if err := writeSparse(file, content, int64(p.offset)); err != nil {
+			return fmt.Errorf("%q: %w", p.job.path, err)
+		}
+		r.mu.Lock()
+		r.result.Bytes += uint64(len(content))
+		r.mu.Unlock()
+		r.report(0, uint64(len(content)))
+	}
+	return closeFile()
+}
+
+// holeSize is the smallest run of zeros, and its alignment, that is worth a hole.
+const holeSize = 4096
+
+// writeSparse writes content to a new file, leaving out whole pages of zeros.
+func writeSparse(f *os.File, content []byte, offset int64) error {
+	for len(content) > 0 {
+		// Data up to the next aligned page of zeros, then the zeros.
+		n := 0
+		for n < len(content) {
+			page := int(min(holeSize-(offset+int64(n))%holeSize, int64(len(content)-n)))
+			if page == holeSize && allZero(content[n:n+page]) {
+				break
+			}
+			n += page
+		}
+		if n > 0 {
+			if _, err := f.WriteAt(content[:n], offset); err != nil {
+				return err
+			}
+		}
+		for n < len(content) && len(content)-n >= holeSize && allZero(content[n:n+holeSize]) {
+			n += holeSize
+		}
+		content, offset = content[n:], offset+int64(n)
+	}
+	return nil
+}

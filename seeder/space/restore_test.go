@@ -1,0 +1,268 @@
+package space_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/space"
+)
+
+// failing is a source of blocks that fails after some.
+type failing struct {
+	space.Blocks
+	left int
+	err  error
+}
+
+func (f *failing) Block(ctx context.Context, key feed.Key, index uint64) ([]byte, error) {
+	if f.left--; f.left < 0 {
+		return nil, f.err
+	}
+	return f.Blocks.Block(ctx, key, index)
+}
+
+// oneAtATime makes a source safe that is not.
+type oneAtATime struct {
+	space.Blocks
+	turn chan struct{}
+}
+
+func (o *oneAtATime) Block(ctx context.Context, key feed.Key, index uint64) ([]byte, error) {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	return o.Blocks.Block(ctx, key, index)
+}
+
+// A restore that was interrupted leaves no half file under a name, and can be run again.
+func TestRestoreInterrupted(t *testing.T) {
+	w := newWorld(t)
+	makeOdd(t, w)
+	s := w.backup().Snapshot
+	want := listing(t, w.source)
+	dest := filepath.Join(t.TempDir(), "restored")
+	failed := 0
+	for n := 0; ; n++ {
+		blocks := &oneAtATime{&failing{w.memory, n, errKilled}, make(chan struct{}, 1)}
+		_, err := space.Restore(t.Context(), space.NewReader(w.keys, blocks), s, dest, space.RestoreOptions{})
+		for name, text := range listing(t, dest) {
+			// Folders are not complete before the end, and pipes and links come last.
+			if strings.HasPrefix(text, "-") && text != want[name] && !strings.Contains(want[name], " is ") {
+				t.Fatalf("after %d blocks %q is %q, want %q", n, name, text, want[name])
+			}
+		}
+		if err == nil {
+			break
+		}
+		if failed++; !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+	}
+	if failed < 5 {
+		t.Errorf("only %d interruptions", failed)
+	}
+	got := listing(t, dest)
+	got["."] = want["."] // it was there when the last run began, and so is left as it is
+	sameListing(t, want, got)
+}
+
+// Each block is asked for once, trees aside, in ascending order.
+func TestRestoreReadsOnce(t *testing.T) {
+	w := newWorld(t)
+	for i := range 30 {
+		w.write(string(rune('a'+i)), randomBytes(uint64(i), 700_000))
+	}
+	s := w.backup().Snapshot
+	clear(w.memory.reads)
+	w.restore(s)
+	for i, n := range w.memory.reads {
+		if n > 1 {
+			t.Errorf("block %d was read %d times", i, n)
+		}
+	}
+	if len(w.memory.reads) < 20 {
+		t.Errorf("only %d blocks", len(w.memory.reads))
+	}
+}
+
+// inside is a listing without the folder itself.
+func inside(t *testing.T, root string) map[string]string {
+	list := listing(t, root)
+	delete(list, ".")
+	return list
+}
+
+func TestRestoreExisting(t *testing.T) {
+	w := newWorld(t)
+	w.write("a/same", []byte("same"))
+	w.write("a/different", []byte("right"))
+	w.write("a/zlast", randomBytes(1, 100_000))
+	must(t, os.Symlink("same", filepath.Join(w.source, "link")))
+	s := w.backup().Snapshot
+	dest := w.restore(s)
+	put := func(name, content string) {
+		t.Helper()
+		_ = os.Remove(filepath.Join(dest, name))
+		must(t, os.WriteFile(filepath.Join(dest, name), []byte(content), 0o600))
+	}
+
+	// All is there: all is kept.
+	result := w.restoreTo(s, dest, space.RestoreOptions{})
+	if result.Kept != 3 || result.Bytes != 0 {
+		t.Errorf("restored again: %+v", result)
+	}
+	sameListing(t, inside(t, w.source), inside(t, dest))
+
+	for _, name := range []string{"a/different", "link"} {
+		put(name, "wrong")
+		put("a/beside", "mine")
+		_, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{})
+		if !errors.Is(err, fs.ErrExist) {
+			t.Fatalf("with another %s: %v", name, err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dest, name)); err != nil || string(b) != "wrong" {
+			t.Errorf("%s was touched: %q, %v", name, b, err)
+		}
+		result := w.restoreTo(s, dest, space.RestoreOptions{Overwrite: true})
+		if result.Files != 3 {
+			t.Errorf("overwriting: %+v", result)
+		}
+		if b, err := os.ReadFile(filepath.Join(dest, "a/beside")); err != nil || string(b) != "mine" {
+			t.Errorf("what is not in the snapshot was touched: %q, %v", b, err)
+		}
+		must(t, os.Remove(filepath.Join(dest, "a/beside")))
+		w.restoreTo(s, dest, space.RestoreOptions{}) // sets the folder's time again
+		sameListing(t, inside(t, w.source), inside(t, dest))
+	}
+
+	// A folder is never removed, not even when overwriting.
+	must(t, os.Remove(filepath.Join(dest, "link")))
+	must(t, os.Mkdir(filepath.Join(dest, "link"), 0o755))
+	if _, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{Overwrite: true}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a folder in the way of a link: %v", err)
+	}
+}
+
+func TestInclude(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"a/b/c.txt", "a/b/d.go", "a/e.txt", "f.txt", "g/h/i/j.txt", "g/h/k"} {
+		w.write(name, []byte(name))
+	}
+	s := w.backup().Snapshot
+	for _, v := range []struct {
+		include []string
+		want    string
+	}{
+		{[]string{"*.txt"}, "a/b/c.txt a/e.txt f.txt g/h/i/j.txt"},
+		{[]string{"/f.txt"}, "f.txt"},
+		{[]string{"/*.txt"}, "f.txt"},
+		{[]string{"a/b"}, "a/b/c.txt a/b/d.go"},
+		{[]string{"b"}, "a/b/c.txt a/b/d.go"},
+		{[]string{"a/*"}, "a/b/c.txt a/b/d.go a/e.txt"},
+		{[]string{"a/**/*.go", "k"}, "a/b/d.go g/h/k"},
+		{[]string{"g/**/j.txt"}, "g/h/i/j.txt"},
+		{[]string{"**"}, "a/b/c.txt a/b/d.go a/e.txt f.txt g/h/i/j.txt g/h/k"},
+	} {
+		dest := filepath.Join(t.TempDir(), "restored")
+		w.restoreTo(s, dest, space.RestoreOptions{Include: v.include})
+		var got []string
+		for name, text := range listing(t, dest) {
+			if strings.HasPrefix(text, "-") {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != v.want {
+			t.Errorf("include %q restored %q, want %q", v.include, got, v.want)
+		}
+	}
+	for _, bad := range []string{"[", "", "a//b", "nothing.like.this"} {
+		if _, err := space.Restore(t.Context(), w.reader(), s, filepath.Join(t.TempDir(), "x"), space.RestoreOptions{Include: []string{bad}}); err == nil {
+			t.Errorf("include %q: no error", bad)
+		}
+	}
+}
+
+// Setuid bits come back only with the owner.
+func TestSetuid(t *testing.T) {
+	w := newWorld(t)
+	w.write("program", []byte("x"))
+	must(t, os.Chmod(filepath.Join(w.source, "program"), 0o755|os.ModeSetuid))
+	s := w.backup().Snapshot
+	info, err := os.Stat(filepath.Join(w.restore(s), "program"))
+	must(t, err)
+	if info.Mode() != 0o755 {
+		t.Errorf("mode %v without the owner", info.Mode())
+	}
+	dest := filepath.Join(t.TempDir(), "restored")
+	_, err = space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{Owner: true})
+	if syscall.Getuid() != 0 {
+		if err == nil {
+			t.Error("owners were restored without the rights of root")
+		}
+		return
+	}
+	must(t, err)
+	info, err = os.Stat(filepath.Join(dest, "program"))
+	must(t, err)
+	if info.Mode() != 0o755|os.ModeSetuid {
+		t.Errorf("mode %v with the owner", info.Mode())
+	}
+}
+
+// Damage costs the files that need what is damaged, and no other.
+func TestRestoreDamaged(t *testing.T) {
+	w := newWorld(t)
+	for i := range 8 {
+		w.write(string(rune('a'+i)), randomBytes(uint64(i), 1<<20-1))
+	}
+	w.write("z/one", []byte("1"))
+	w.write("z/two", randomBytes(9, 1<<20-1))
+	result := w.backup()
+	want := listing(t, w.source)
+	for i := 1; i < len(w.log.blocks); i++ {
+		if uint64(i) == result.Snapshot.Ref.Block {
+			continue
+		}
+		good := w.log.blocks[i]
+		w.log.blocks[i] = slices.Clone(good)
+		w.log.blocks[i][len(good)/3] ^= 1
+		var warned []string
+		dest := filepath.Join(t.TempDir(), "restored")
+		_, err := space.Restore(t.Context(), w.reader(), result.Snapshot, dest, space.RestoreOptions{
+			Warn: func(e *space.PathError) {
+				if !errors.Is(e, space.ErrDamaged) {
+					t.Errorf("block %d: %v", i, e)
+				}
+				warned = append(warned, e.Path)
+			}})
+		if _, ok := errors.AsType[*space.PartialError](err); !ok {
+			t.Fatalf("block %d damaged: %v", i, err)
+		}
+		got := listing(t, dest)
+		missing := maps.Clone(want)
+		for name, text := range got {
+			if strings.HasPrefix(text, "-") && text != want[name] {
+				t.Errorf("block %d damaged: %q is %q", i, name, text)
+			}
+			delete(missing, name)
+		}
+		if len(missing) == 0 || len(warned) == 0 {
+			t.Errorf("block %d damaged: nothing is missing", i)
+		}
+		check, err := space.Check(t.Context(), w.reader(), []*space.Snapshot{result.Snapshot}, space.CheckOptions{
+			Feeds: w.memory.all(w.log), Index: w.index, ReadData: 100})
+		if !errors.Is(err, space.ErrDamaged) || int(check.DamageCount) != len(warned) {
+			t.Errorf("block %d damaged: Check found %+v (%v), Restore %q", i, check, err, warned)
+		}
+		w.log.blocks[i] = good
+	}
+}

@@ -1,0 +1,258 @@
+package space
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// appendBytes is how much is gathered for one Append, which syncs a disk.
+	appendBytes = 6 << 20
+	// maxQueuedPacks bounds the packs between the one being filled and the log,
+	// each with its chunks and its block: 2 MiB.
+	maxQueuedPacks = 8
+)
+
+// A packWriter packs chunks that are not stored yet and appends the packs to
+// the log: chunks are gathered in one open pack, closed packs are compressed and
+// sealed by several goroutines, and appended in order by one.
+//
+// The block of a pack is known when the pack is opened, as nobody else writes
+// the log: so a chunk has its location at once.
+type packWriter struct {
+	keys     *Keys
+	log      Log
+	index    Index
+	fork     uint64
+	previous uint64 // the last snapshot
+
+	mu   sync.Mutex // held while waiting for room in the queue, so never by those who make room
+	open *outPack   // mu
+	next uint64     // block of the next pack to be opened; mu
+	kind kind       // of packs to be opened; mu
+
+	pendingMu sync.Mutex
+	pending   map[ChunkID]Location // chunks of packs that are not in the log; pendingMu
+
+	compress chan *outPack
+	queue    chan *outPack
+	buffers  sync.Pool
+
+	newChunks, newBytes, blocks, storedBytes atomic.Uint64
+}
+
+// An outPack is a pack on its way to the log.
+type outPack struct {
+	kind   kind
+	block  uint64
+	slots  []slot
+	chunks []byte
+	stored []byte        // valid once done is closed
+	done   chan struct{} // closed when stored is there
+}
+
+// newPackWriter returns a packWriter and the goroutines that it needs: run all
+// of them until they return, which they do after close, or when ctx ends.
+func newPackWriter(keys *Keys, log Log, index Index, previous uint64, workers int) (*packWriter, []func(ctx context.Context) error) {
+	w := &packWriter{
+		keys: keys, log: log, index: index, fork: log.Fork(), previous: previous,
+		next: log.Length(), kind: kindData,
+		pending:  make(map[ChunkID]Location),
+		compress: make(chan *outPack, maxQueuedPacks),
+		queue:    make(chan *outPack, maxQueuedPacks),
+	}
+	w.buffers.New = func() any { return make([]byte, 0, maxPack) }
+	run := []func(context.Context) error{w.appendPacks}
+	for range workers {
+		run = append(run, w.compressPacks)
+	}
+	return w, run
+}
+
+// add stores a chunk unless it is stored already, and returns the reference to
+// it. It copies the content, and may wait for the log.
+func (w *packWriter) add(ctx context.Context, content []byte) (Ref, error) {
+	ref := Ref{ID: w.keys.ChunkID(content), Length: uint32(len(content))}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at, ok := w.lookup(ref.ID); ok {
+		ref.Location = at
+		return ref, nil
+	}
+	if w.open != nil && (len(w.open.chunks)+len(content) > maxPack || len(w.open.slots) == maxSlots) {
+		if err := w.closePackLocked(ctx); err != nil {
+			return Ref{}, err
+		}
+	}
+	if w.open == nil {
+		w.open = &outPack{kind: w.kind, block: w.next, chunks: w.buffers.Get().([]byte)[:0], done: make(chan struct{})}
+		w.next++
+	}
+	p := w.open
+	ref.Location = Location{Feed: w.log.Key(), Block: p.block, Slot: uint32(len(p.slots))}
+	p.slots = append(p.slots, slot{ref.ID, ref.Length})
+	p.chunks = append(p.chunks, content...)
+	w.pendingMu.Lock()
+	w.pending[ref.ID] = ref.Location
+	w.pendingMu.Unlock()
+	w.newChunks.Add(1)
+	w.newBytes.Add(uint64(len(content)))
+	return ref, nil
+}
+
+// lookup finds a chunk that is stored or on its way.
+func (w *packWriter) lookup(id ChunkID) (Location, bool) {
+	w.pendingMu.Lock()
+	at, ok := w.pending[id]
+	w.pendingMu.Unlock()
+	if ok {
+		return at, true
+	}
+	return w.index.Lookup(id)
+}
+
+// addBlock queues a block that is not a pack. There must be no open pack.
+func (w *packWriter) addBlock(ctx context.Context, k kind, payload []byte) (block uint64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &outPack{kind: k, block: w.next, done: make(chan struct{})}
+	w.next++
+	w.seal(p, payload)
+	return p.block, send(ctx, w.queue, p)
+}
+
+// beginTrees closes the open pack; those from now on hold tree objects.
+func (w *packWriter) beginTrees(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kind = kindTree
+	return w.closePackLocked(ctx)
+}
+
+// flushPack closes the open pack.
+func (w *packWriter) flushPack(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closePackLocked(ctx)
+}
+
+// close ends the goroutines once all that is queued is in the log.
+func (w *packWriter) close() {
+	close(w.compress)
+	close(w.queue)
+}
+
+func (w *packWriter) closePackLocked(ctx context.Context) error {
+	p := w.open
+	if p == nil {
+		return nil
+	}
+	w.open = nil
+	if err := send(ctx, w.queue, p); err != nil {
+		return err
+	}
+	return send(ctx, w.compress, p)
+}
+
+func send(ctx context.Context, to chan<- *outPack, p *outPack) error {
+	select {
+	case to <- p:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (w *packWriter) compressPacks(ctx context.Context) error {
+	for {
+		select {
+		case p, ok := <-w.compress:
+			if !ok {
+				return nil
+			}
+			payload := encodePack(w.previous, p.slots, p.chunks)
+			w.buffers.Put(p.chunks)
+			p.chunks = nil
+			w.seal(p, payload)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (w *packWriter) seal(p *outPack, payload []byte) {
+	p.stored = frame(p.kind, payload)
+	w.keys.Cipher(w.log.Key()).sealInPlace(p.block, w.fork, p.stored)
+	close(p.done)
+}
+
+// appendPacks appends the queued packs, a few MiB at a time.
+func (w *packWriter) appendPacks(ctx context.Context) error {
+	var group []*outPack
+	bytes := 0
+	for {
+		select {
+		case p, ok := <-w.queue:
+			if !ok {
+				return w.appendGroup(ctx, group)
+			}
+			select {
+			case <-p.done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			group = append(group, p)
+			bytes += len(p.stored)
+			if bytes >= appendBytes {
+				if err := w.appendGroup(ctx, group); err != nil {
+					return err
+				}
+				group, bytes = group[:0], 0
+			}
+		case <-ctx.Done():
+			// What is sealed is worth keeping: the next backup goes on after it.
+			return errors.Join(context.Cause(ctx), w.appendGroup(context.WithoutCancel(ctx), group))
+		}
+	}
+}
+
+func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) error {
+	if len(group) == 0 {
+		return nil
+	}
+	blocks := make([][]byte, len(group))
+	for i, p := range group {
+		blocks[i] = p.stored
+		w.storedBytes.Add(uint64(len(p.stored)))
+	}
+	if length := w.log.Length(); length != group[0].block {
+		return fmt.Errorf("appending to feed %s: it has %d blocks, not %d: something else writes it", feedName(w.log.Key()), length, group[0].block)
+	}
+	first, err := w.log.Append(ctx, blocks)
+	if err != nil {
+		return fmt.Errorf("appending to feed %s: %w", feedName(w.log.Key()), err)
+	}
+	if first != group[0].block {
+		return fmt.Errorf("appending to feed %s: the blocks became %d and following, not %d: something else writes it", feedName(w.log.Key()), first, group[0].block)
+	}
+	w.blocks.Add(uint64(len(group)))
+	for _, p := range group {
+		ids := make([]ChunkID, len(p.slots))
+		for i := range ids {
+			ids[i] = p.slots[i].id
+		}
+		if err := w.index.Add(w.log.Key(), w.fork, p.block, ids); err != nil {
+			return err
+		}
+		w.pendingMu.Lock()
+		for _, id := range ids {
+			delete(w.pending, id) // the index knows it now
+		}
+		w.pendingMu.Unlock()
+		p.stored, p.slots = nil, nil
+	}
+	return nil
+}

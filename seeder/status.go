@@ -1,0 +1,35 @@
+package seeder
+
+import (
+	"net/http"
+	"time"
+
+	"cobox/seeder/api"
+)
+
+// getStatus tells how the box stands; a partner hears nothing of others.
+func (s *Seeder) getStatus(c caller, _ *http.Request) (any, error) {
+	st := api.BoxStatus{
+		ID: s.ID(), Version: s.cfg.Version, Started: s.started, Now: time.Now(), Pins: s.statuses(c),
+	}
+	if !c.operator {
+		st.Partners = []api.Partner{{Key: c.cert.Partner, Usage: s.usage(c.cert.Partner)}}
+		return st, nil
+	}
+	st.Addrs = s.host.Addrs()
+	st.Reach = s.host.Reachability()
+	kept := s.store.Stats()
+	st.Store = api.Store{Feeds: kept.Feeds, Blocks: kept.Blocks, Bytes: kept.Bytes, FreeBytes: kept.FreeBytes}
+	x := s.exchange.Stats()
+	st.Traffic = api.Traffic{
+		BlocksIn: x.BlocksIn, BytesIn: x.BytesIn, BlocksOut: x.BlocksOut, BytesOut: x.BytesOut,
+		InvalidProofs: x.InvalidProofs, Stalls: x.Stalls, Sessions: x.Sessions,
+	}
+	for _, p := range s.host.Peers() {
+		st.Peers = append(st.Peers, api.Peer{ID: p.ID.String(), Transport: p.Transport, Since: p.Since})
+	}
+	for _, g := range s.ledger.Grants() {
+		st.Partners = append(st.Partners, api.Partner{Key: g.Partner, Usage: s.usage(g.Partner)})
+	}
+	return st, nil
+}

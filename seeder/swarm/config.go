@@ -1,0 +1,168 @@
+package swarm
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+)
+
+// DefaultMDNSService is the mDNS service under which boxes are found on a local network.
+const DefaultMDNSService = "_cobox._udp"
+
+// DefaultUserAgent is what identify tells every connected peer. It has no version
+// in it: a stranger need not know which bugs we still have.
+const DefaultUserAgent = "cobox"
+
+// The modes of the DHT, values of [Config.DHT].
+const (
+	DHTOff    = "off"    // no DHT: peers are found by address and mDNS only
+	DHTClient = "client" // ask, but do not answer
+	DHTServer = "server" // answer too: for hosts that anyone can reach
+	DHTAuto   = "auto"   // answer once AutoNAT says that we can be reached
+)
+
+// A Config says what a [Host] is to be. Only Key is required.
+type Config struct {
+	// Key is the host's identity; its peer ID follows from it.
+	Key ed25519.PrivateKey
+
+	// Listen holds multiaddrs to listen on, TCP ("/ip4/0.0.0.0/tcp/4001") or QUIC
+	// ("/ip4/0.0.0.0/udp/4001/quic-v1"). Empty: no listening, as a client.
+	Listen []string
+
+	// Bootstrap holds full addresses ("/ip4/…/tcp/…/p2p/ID") of peers that the host
+	// stays connected to while it runs, and by which it enters the DHT. Staying
+	// connected is what lets others find a host behind NAT: a DHT server tells the
+	// addresses of the peers that it is connected to.
+	Bootstrap []string
+
+	// DHT is "off" (also when empty), "client", "server" or "auto".
+	DHT string
+
+	// MDNS announces a listening host on the local network, and lets
+	// [Host.Connect] and [Host.Nearby] ask there. MDNSService is the service's
+	// name; empty means DefaultMDNSService.
+	MDNS        bool
+	MDNSService string
+
+	// UserAgent is told to every connected peer; empty means DefaultUserAgent.
+	UserAgent string
+
+	// Log receives the host's own messages; nil discards them.
+	Log *slog.Logger
+
+	// Gate says who may connect; nil lets everybody in. The peers in Bootstrap and
+	// Relays are not asked about: whoever configured them has allowed them.
+	Gate Gate
+
+	// Limits bounds what peers can make the host hold. The zero value suits a box
+	// with 512 MB of memory.
+	Limits Limits
+
+	// Relays holds full addresses of relays that the host takes a reservation at
+	// unless AutoNAT finds that it can be reached directly. With ForceRelay it does
+	// so in any case.
+	Relays     []string
+	ForceRelay bool
+
+	// HolePunching tries to replace a relayed connection by a direct one.
+	HolePunching bool
+}
+
+// A Gate decides who may connect. It is asked before each dial (inbound false) and,
+// for a connection from outside, as soon as the peer has proven its identity and
+// before it can open a stream. It is called from several goroutines and must not block.
+// A peer that is no longer allowed keeps its connections until [Host.ClosePeer].
+type Gate interface {
+	Allow(peer PeerID, inbound bool) bool
+}
+
+// GateFunc makes a [Gate] of a function.
+type GateFunc func(peer PeerID, inbound bool) bool
+
+// Allow calls f.
+func (f GateFunc) Allow(peer PeerID, inbound bool) bool { return f(peer, inbound) }
+
+// settings is a Config that has been read and found whole.
+type settings struct {
+	Config
+	listen    []multiaddr.Multiaddr
+	bootstrap []peer.AddrInfo
+	relays    []peer.AddrInfo
+}
+
+// check reads cfg's addresses and fills in defaults.
+func (cfg Config) check() (*settings, error) {
+	s := &settings{Config: cfg}
+	if len(cfg.Key) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("key has %d bytes, want %d", len(cfg.Key), ed25519.PrivateKeySize)
+	}
+	for _, a := range cfg.Listen {
+		m, err := multiaddr.NewMultiaddr(a)
+		if err != nil {
+			return nil, fmt.Errorf("listen address %q: %w", a, err)
+		}
+		s.listen = append(s.listen, m)
+	}
+	var err error
+	if s.bootstrap, err = parseAddrInfos(cfg.Bootstrap); err != nil {
+		return nil, fmt.Errorf("bootstrap list: %w", err)
+	}
+	if s.relays, err = parseAddrInfos(cfg.Relays); err != nil {
+		return nil, fmt.Errorf("relay list: %w", err)
+	}
+	switch cfg.DHT {
+	case "":
+		s.DHT = DHTOff
+	case DHTOff, DHTClient, DHTServer, DHTAuto:
+	default:
+		return nil, fmt.Errorf("DHT mode %q: want off, client, server or auto", cfg.DHT)
+	}
+	if s.ForceRelay && len(s.relays) == 0 {
+		return nil, errors.New("relaying is forced, but no relay is given")
+	}
+	if s.MDNSService == "" {
+		s.MDNSService = DefaultMDNSService
+	}
+	if s.UserAgent == "" {
+		s.UserAgent = DefaultUserAgent
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	s.Limits = cfg.Limits.withDefaults()
+	return s, nil
+}
+
+// parseAddrInfos reads full addresses, and joins those of the same peer.
+func parseAddrInfos(addrs []string) ([]peer.AddrInfo, error) {
+	ms := make([]multiaddr.Multiaddr, 0, len(addrs))
+	for _, a := range addrs {
+		m, _, err := parseAddr(a)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+	}
+	return peer.AddrInfosFromP2pAddrs(ms...)
+}
+
+// parseAddr reads one full address and whose it is.
+func parseAddr(s string) (multiaddr.Multiaddr, *peer.AddrInfo, error) {
+	m, err := multiaddr.NewMultiaddr(s)
+	if err != nil {
+		return nil, nil, fmt.Errorf("address %q: %w", s, err)
+	}
+	info, err := peer.AddrInfoFromP2pAddr(m)
+	if errors.Is(err, peer.ErrInvalidAddr) {
+		return nil, nil, fmt.Errorf("address %q does not say whose it is: append /p2p/ and the peer's ID", s)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("address %q: %w", s, err)
+	}
+	return m, info, nil
+}

@@ -1,0 +1,47 @@
+package swarm
+
+import (
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+)
+
+// gater asks our Gate at libp2p's doors. Inbound peers are judged once their
+// identity is proven (InterceptSecured): before that there is nothing to judge by.
+type gater struct {
+	gate       Gate // nil: everybody
+	configured map[peer.ID]bool
+}
+
+func newGater(s *settings) *gater {
+	g := &gater{gate: s.Gate, configured: make(map[peer.ID]bool)}
+	for _, p := range s.bootstrap {
+		g.configured[p.ID] = true
+	}
+	for _, p := range s.relays {
+		g.configured[p.ID] = true
+	}
+	return g
+}
+
+func (g *gater) allow(p peer.ID, inbound bool) bool {
+	return g.gate == nil || g.configured[p] || g.gate.Allow(PeerID(p), inbound)
+}
+
+// InterceptPeerDial is asked before any address of p is dialled.
+func (g *gater) InterceptPeerDial(p peer.ID) bool { return g.allow(p, false) }
+
+// InterceptAddrDial allows every address: whom we dial is decided by peer.
+func (g *gater) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
+
+// InterceptAccept allows every address: the resource manager counts them.
+func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+// InterceptSecured is asked once p has proven its identity.
+func (g *gater) InterceptSecured(dir network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	return dir == network.DirOutbound || g.allow(p, true)
+}
+
+// InterceptUpgraded is asked last, when all is known that InterceptSecured knew.
+func (g *gater) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
