@@ -122,8 +122,9 @@ func (g *grower) grow(up *UpgradeProof, sub *vnode, m *Manifest) (*vnode, error)
 	if up.Length == 0 || up.Start > MaxLength || up.Length > MaxLength-up.Start {
 		return nil, fmt.Errorf("%w: an upgrade from %d by %d blocks", ErrProof, up.Start, up.Length)
 	}
-	if len(up.Nodes) > maxUpgrade || len(up.Additional) > maxUpgrade {
-		return nil, fmt.Errorf("%w: an upgrade of %d and %d nodes", ErrProof, len(up.Nodes), len(up.Additional))
+	if len(up.Nodes) > maxUpgrade || len(up.Additional) > maxUpgrade || len(up.Signature) > MaxSignature {
+		return nil, fmt.Errorf("%w: an upgrade of %d and %d nodes and a signature of %d bytes",
+			ErrProof, len(up.Nodes), len(up.Additional), len(up.Signature))
 	}
 	length := up.Start + up.Length
 	prologue := m != nil && m.Version > 0 && m.Prologue != nil

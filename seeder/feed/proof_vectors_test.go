@@ -107,18 +107,18 @@ func TestVerifyVectors(t *testing.T) {
 	})
 }
 
-// Every bit that a stranger can flip on the way is noticed, or makes no difference.
+// A bit that a stranger flips on the way is noticed, or makes no difference.
 func TestFlippedBits(t *testing.T) {
 	eachProof(t, func(t *testing.T, w *writer, h feed.Head, c proofCase) {
 		if !c.JSVerify.OK {
 			return
 		}
 		s, nodes := c.receiver(w)
-		signature := 8 * bytes.Index(c.DataEncoded, h.Signature)
-		for bit := 0; bit < 8*len(c.DataEncoded); bit++ {
-			// Signatures are slow to check: for most feeds, a few of their bits do.
-			if at := bit - signature; h.Length > 2 && signature >= 0 && at > 16 && at < 8*64 {
-				bit += 46
+		for bit := range 8 * len(c.DataEncoded) {
+			// Checking signatures is slow: for upgrades of larger feeds one bit
+			// of each byte does.
+			if h.Length > 3 && bytes.Contains(c.DataEncoded, h.Signature) && bit%8 != bit/8%8 {
+				continue
 			}
 			forged := bytes.Clone(c.DataEncoded)
 			forged[bit/8] ^= 1 << (bit % 8)

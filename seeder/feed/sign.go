@@ -86,7 +86,7 @@ func VerifyHead(key Key, m *Manifest, h Head) error {
 
 // verifySignature is VerifyHead for a manifest that is known to be the feed's.
 func (m *Manifest) verifySignature(key Key, h Head) error {
-	if m.Version > 0 && m.Prologue != nil && h.Length <= m.Prologue.Length {
+	if m.inPrologue(h.Length) {
 		if h.Length != m.Prologue.Length || h.Hash != m.Prologue.Hash {
 			return fmt.Errorf("%w: differs from the prologue in the manifest", ErrSignature)
 		}
@@ -120,6 +120,12 @@ func (m *Manifest) verifySignature(key Key, h Head) error {
 		}
 	}
 	return nil
+}
+
+// inPrologue reports whether a head of this length is fixed by the manifest
+// instead of being signed. Version 0 has prologues by name only.
+func (m *Manifest) inPrologue(length uint64) bool {
+	return m != nil && m.Version > 0 && m.Prologue != nil && length <= m.Prologue.Length
 }
 
 // verifyPart checks one signer's signature.

@@ -85,7 +85,7 @@ func (s *State) verifyParts(nodes Nodes, p *Proof) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkStored(nodes, sub); err != nil {
+	if err := s.checkStored(nodes, sub); err != nil {
 		return nil, err
 	}
 	return &Batch{Nodes: g.made, Block: p.block()}, nil
@@ -105,7 +105,7 @@ func (s *State) verifyGrowth(nodes Nodes, p *Proof) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkStored(nodes, sub); err != nil {
+	if err := s.checkStored(nodes, sub); err != nil {
 		return nil, err
 	}
 	return &Batch{Nodes: g.made, Upgraded: upgraded, Block: p.block()}, nil
@@ -191,10 +191,14 @@ func (s *State) common(nodes Nodes, roots []Node) (uint64, error) {
 }
 
 // checkStored checks the top of a path that the upgrade did not use, if any,
-// against the stored node.
-func checkStored(nodes Nodes, sub *vnode) error {
+// against the stored node. Only nodes of the tree that s knows count: beyond
+// it, a store may hold what is left of another fork.
+func (s *State) checkStored(nodes Nodes, sub *vnode) error {
 	if sub == nil {
 		return nil
+	}
+	if RightSpan(sub.Index) >= 2*s.Head.Length {
+		return fmt.Errorf("%w: tree node %d in a feed of %d blocks", ErrMissing, sub.Index, s.Head.Length)
 	}
 	n, err := nodes.Node(sub.Index)
 	switch {
@@ -225,10 +229,13 @@ func (s *State) upgrade(g *grower, p *Proof, sub *vnode) (*State, *vnode, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	head := Head{Fork: p.Fork, Length: rootsLength(roots), Bytes: size, Hash: TreeHash(roots),
-		Signature: slices.Clone(up.Signature)}
+	head := Head{Fork: p.Fork, Length: rootsLength(roots), Bytes: size, Hash: TreeHash(roots), Signature: up.Signature}
 	if err := s.checkHead(manifest, head); err != nil {
 		return nil, nil, err
+	}
+	head.Signature = slices.Clone(head.Signature)
+	if manifest.inPrologue(head.Length) {
+		head.Signature = nil // nobody looked at it, and so a stranger may have made it up
 	}
 	return &State{Key: s.Key, Manifest: manifest, Head: head, Roots: roots}, sub, nil
 }

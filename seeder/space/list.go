@@ -8,8 +8,8 @@ import (
 // content decides, so that a small change makes few new objects. Readers do not
 // depend on where.
 const (
-	minSplit = 256  // items or entries before a split
-	splitBit = 1023 // then one place in 1024
+	minSplit = 128 // items or entries before a split
+	splitBit = 255 // then one place in 256
 )
 
 // splitAfter reports whether a list of n items shall end with the one of this ID.

@@ -306,19 +306,12 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 	}
 	temp := fmt.Sprintf("%s/%d", r.temp, r.temps)
 	r.temps++
-	f, err := r.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	err = f.Truncate(int64(n.Size)) // zeros become holes
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
 	job := &fileJob{path: name, temp: temp, node: *n}
 	job.node.Content = nil
 	r.batch.jobs = append(r.batch.jobs, job)
-	err = r.reader.content(ctx, n, nil, func(offset uint64, it Item) error {
-		if it.Kind == ItemZeros {
+	job.extend = true // until there is a chunk
+	err := r.reader.content(ctx, n, nil, func(offset uint64, it Item) error {
+		if job.extend = it.Kind == ItemZeros; job.extend {
 			return nil
 		}
 		r.batch.add(job, offset, it.Ref)

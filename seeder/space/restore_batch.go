@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -40,6 +41,7 @@ type fileJob struct {
 	path, temp string
 	node       Node // without its content
 	planned    bool // all pieces were seen
+	extend     bool // nothing, or zeros, follows the last piece: the file must be made longer
 
 	mu  sync.Mutex
 	err error // why the file cannot be restored; mu
@@ -74,12 +76,15 @@ func (r *restore) flush(ctx context.Context) error {
 		switch err := job.failed(); {
 		case err != nil:
 			r.warn(job.path, err)
-			if err := r.root.Remove(job.temp); err != nil {
+			if err := r.root.Remove(job.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		case !job.planned:
 			unfinished = append(unfinished, job)
 		default:
+			if err := r.extend(job); err != nil {
+				return fmt.Errorf("%q: %w", job.path, err)
+			}
 			if err := r.setMetadata(job.temp, &job.node); err != nil {
 				return fmt.Errorf("%q: %w", job.path, err)
 			}
@@ -102,6 +107,18 @@ func (r *restore) flush(ctx context.Context) error {
 		r.report(1, 0)
 	}
 	return nil
+}
+
+// extend gives an empty file, or one that ends with zeros, its length.
+func (r *restore) extend(job *fileJob) error {
+	if !job.extend {
+		return nil
+	}
+	f, err := r.root.OpenFile(job.temp, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(int64(job.node.Size)), syncFile(f), f.Close())
 }
 
 // runBatch writes the pieces of the batch.
@@ -206,12 +223,12 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 			if err := closeFile(); err != nil {
 				return err
 			}
-			if file, err = r.root.OpenFile(p.job.temp, os.O_WRONLY, 0); err != nil {
+			if file, err = r.root.OpenFile(p.job.temp, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 				return err
 			}
 			open = p.job
 		}
-		if err := writeSparse(file, content, int64(p.offset)); err != nil {
+		if err := writeSparse(file, content, int64(p.offset), int64(p.job.node.Size)); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
 		r.mu.Lock()
@@ -225,8 +242,9 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 // holeSize is the smallest run of zeros, and its alignment, that is worth a hole.
 const holeSize = 4096
 
-// writeSparse writes content to a new file, leaving out whole pages of zeros.
-func writeSparse(f *os.File, content []byte, offset int64) error {
+// writeSparse writes content to a new file of this size, leaving out whole pages
+// of zeros; at the end of the file the length makes up for them.
+func writeSparse(f *os.File, content []byte, offset, size int64) error {
 	for len(content) > 0 {
 		// Data up to the next aligned page of zeros, then the zeros.
 		n := 0
@@ -242,10 +260,14 @@ func writeSparse(f *os.File, content []byte, offset int64) error {
 				return err
 			}
 		}
-		for n < len(content) && len(content)-n >= holeSize && allZero(content[n:n+holeSize]) {
+		hole := n
+		for len(content)-n >= holeSize && allZero(content[n:n+holeSize]) {
 			n += holeSize
 		}
 		content, offset = content[n:], offset+int64(n)
+		if n > hole && offset == size {
+			return f.Truncate(size)
+		}
 	}
 	return nil
 }

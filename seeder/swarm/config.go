@@ -77,6 +77,10 @@ type Config struct {
 // for a connection from outside, as soon as the peer has proven its identity and
 // before it can open a stream. It is called from several goroutines and must not block.
 // A peer that is no longer allowed keeps its connections until [Host.ClosePeer].
+//
+// A gate that knows all its peers keeps out two kinds of stranger that a host can
+// use: those who ask its DHT server, and the peers that dial back for AutoNAT, each
+// under an ID made for the purpose ([Host.Reachability] may then stay "unknown").
 type Gate interface {
 	Allow(peer PeerID, inbound bool) bool
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
+	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
@@ -131,7 +132,7 @@ func newLibp2p(s *settings, g *gater) (host.Host, error) {
 		libp2p.ConnectionManager(cm),
 		libp2p.ResourceManager(rm),
 		libp2p.ConnectionGater(g),
-		libp2p.DialRanker(rankDials),
+		libp2p.SwarmOpts(p2pswarm.WithDialRanker(rankDials)),
 		libp2p.WithDialTimeout(handshakeTimeout),
 		libp2p.Ping(false),
 		// Prometheus collectors of libp2p cost memory and say nothing to an operator.

@@ -15,7 +15,8 @@ import (
 // These tests are inside the package because mDNS of the exported kind goes to all
 // network interfaces, and tests keep to the loopback one.
 
-func lanHost(t *testing.T, seed byte, listen ...string) *Host {
+// newLANHost makes a host that is not yet run. The caller closes it.
+func newLANHost(t *testing.T, seed byte, listen ...string) *Host {
 	t.Helper()
 	h, err := New(Config{
 		Key:    ed25519.NewKeyFromSeed(slices.Repeat([]byte{seed}, 32)),
@@ -25,6 +26,13 @@ func lanHost(t *testing.T, seed byte, listen ...string) *Host {
 		t.Fatal(err)
 	}
 	h.lan.ifaces, h.lan.loop = loopback(t), true
+	return h
+}
+
+// lanHost is a host that runs until the test ends.
+func lanHost(t *testing.T, seed byte, listen ...string) *Host {
+	t.Helper()
+	h := newLANHost(t, seed, listen...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
@@ -96,7 +104,8 @@ func TestLAN(t *testing.T) {
 // TestLANRecords checks that what a host announces is what others read, and that
 // it keeps loopback addresses to itself.
 func TestLANRecords(t *testing.T) {
-	box := lanHost(t, 1, "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1")
+	box := newLANHost(t, 1, "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1")
+	defer func() { _ = box.Close() }()
 	txt, ips := box.lan.records()
 	if len(txt) != 2 || !slices.Equal(ips, []string{"127.0.0.1"}) {
 		t.Errorf("records = %q, %q", txt, ips)
@@ -109,7 +118,6 @@ func TestLANRecords(t *testing.T) {
 	if txt, ips := box.lan.records(); len(txt)+len(ips) != 0 {
 		t.Errorf("announces loopback addresses: %q, %q", txt, ips)
 	}
-	box.lan.loop = true
 }
 
 func TestParseTXT(t *testing.T) {

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"fmt"
+	"math/bits"
+
+	"cobox/seeder/compact"
+	"cobox/seeder/feed"
+)
+
+// Tree nodes are kept in pages. A page of level l covers a subtree of 8 levels:
+// the nodes of depth 8l to 8l+7 that have one node of depth 8l+8 above them; that
+// node is a leaf of the level above. A page's own nodes have places in a flat
+// tree of 256 leaves, 0 to 510, without its root, 255.
+//
+// Stored is only what cannot be computed: a node whose children are both in the
+// page is not written. A full page of leaves takes about 35 bytes a block.
+const (
+	pageDepth  = 8
+	pageLeaves = 1 << pageDepth
+	pageSlots  = 2*pageLeaves - 1
+	pageRoot   = pageLeaves - 1 // not in the page
+)
+
+// A pageID names a page of a feed's tree.
+type pageID struct {
+	level  uint8
+	number uint64
+}
+
+// place returns the page of a tree node and its slot there.
+func place(index uint64) (pageID, int) {
+	depth := bits.TrailingZeros64(^index)
+	offset := index >> (depth + 1)
+	level := depth / pageDepth
+	d := depth % pageDepth
+	width := pageDepth - d // of the offset within the page
+	slot := (offset&(1<<width-1))<<(d+1) + 1<<d - 1
+	return pageID{uint8(level), offset >> width}, int(slot)
+}
+
+// index returns the tree node in a slot of a page.
+func (id pageID) index(slot int) uint64 {
+	d := bits.TrailingZeros64(^uint64(slot))
+	offset := uint64(slot)>>(d+1) | id.number<<(pageDepth-d)
+	depth := int(id.level)*pageDepth + d
+	return offset<<(depth+1) + 1<<depth - 1
+}
+
+// A page holds tree nodes in memory. It is guarded by its feed's mutex.
+type page struct {
+	id      pageID
+	present [pageLeaves / 32]uint64 // 512 bits, by slot
+	sizes   [pageSlots]uint64
+	hashes  [pageSlots]feed.Hash
+}
+
+func (p *page) has(slot int) bool { return p.present[slot>>6]>>(slot&63)&1 == 1 }
+
+func (p *page) node(slot int) feed.Node {
+	return feed.Node{Index: p.id.index(slot), Size: p.sizes[slot], Hash: p.hashes[slot]}
+}
+
+func (p *page) set(slot int, n feed.Node) {
+	p.present[slot>>6] |= 1 << (slot & 63)
+	p.sizes[slot], p.hashes[slot] = n.Size, n.Hash
+}
+
+// cut takes the nodes out that reach beyond the first length blocks.
+func (p *page) cut(length uint64) {
+	for slot := range pageSlots {
+		if p.has(slot) && feed.RightSpan(p.id.index(slot)) >= 2*length {
+			p.present[slot>>6] &^= 1 << (slot & 63)
+		}
+	}
+}
+
+// derived reports whether a node follows from its children in the page.
+func (p *page) derived(slot int) bool {
+	d := bits.TrailingZeros64(^uint64(slot))
+	if d == 0 {
+		return false
+	}
+	half := 1 << (d - 1)
+	return p.has(slot-half) && p.has(slot+half)
+}
+
+// appendTo appends the stored form: a bitmap of the nodes that are written, 64
+// bytes, then size and hash of each in the order of their slots.
+func (p *page) appendTo(b []byte) []byte {
+	start := len(b)
+	b = append(b, make([]byte, pageSlots/8+1)...)
+	for slot := range pageSlots {
+		if !p.has(slot) || p.derived(slot) {
+			continue
+		}
+		b[start+slot>>3] |= 1 << (slot & 7)
+		b = compact.AppendUint(b, p.sizes[slot])
+		b = append(b, p.hashes[slot][:]...)
+	}
+	return b
+}
+
+// parsePage reads what appendTo wrote.
+func parsePage(id pageID, data []byte) (*page, error) {
+	d := compact.NewDecoder(data)
+	bitmap := d.Bytes(pageSlots/8 + 1)
+	p := &page{id: id}
+	if bitmap != nil {
+		for slot := range pageSlots {
+			if bitmap[slot>>3]>>(slot&7)&1 == 1 {
+				p.set(slot, feed.Node{Size: d.Uint(), Hash: d.Fixed32()})
+			}
+		}
+	}
+	if d.Err() != nil || d.Len() != 0 || p.has(pageRoot) {
+		return nil, fmt.Errorf("%w: page %d of level %d", ErrDamaged, id.number, id.level)
+	}
+	p.derive()
+	return p, nil
+}
+
+// derive computes the nodes that were not written, lower ones first.
+func (p *page) derive() {
+	for d := 1; d < pageDepth; d++ {
+		half := 1 << (d - 1)
+		for slot := 1<<d - 1; slot < pageSlots; slot += 2 << d {
+			if !p.has(slot) && p.has(slot-half) && p.has(slot+half) {
+				p.set(slot, feed.Parent(p.node(slot-half), p.node(slot+half)))
+			}
+		}
+	}
+}
