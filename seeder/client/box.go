@@ -19,16 +19,13 @@ import (
 
 // A Client is this device among boxes. It is safe for concurrent use.
 type Client struct {
-	host     *swarm.Host
-	exchange *replicate.Exchange
-	cert     []byte // the device certificate as a statement's text
+	host *swarm.Host
+	cert []byte // the device certificate as a statement's text
 }
 
-// New returns a client that speaks through host, replicates with exchange, and
-// shows boxes the certificate, whose device key must be the host's.
-func New(host *swarm.Host, exchange *replicate.Exchange, cert []byte) *Client {
-	return &Client{host: host, exchange: exchange, cert: cert}
-}
+// New returns a client that speaks through host and shows boxes the
+// certificate, whose device key must be the host's.
+func New(host *swarm.Host, cert []byte) *Client { return &Client{host: host, cert: cert} }
 
 // A Box is a box that has welcomed us.
 type Box struct {
@@ -117,10 +114,9 @@ func (b *Box) Receipt(ctx context.Context, partner identity.PartnerKey, key feed
 	return r, st, nil
 }
 
-// Replicate exchanges feeds of the client's exchange with the box until ctx is
-// done (then it returns nil), or the connection ends. allow chooses the feeds;
-// nil is all.
-func (b *Box) Replicate(ctx context.Context, allow func(feed.Key) bool) error {
+// Replicate exchanges all feeds of an exchange with the box until ctx is done
+// (then it returns nil), or the connection ends.
+func (b *Box) Replicate(ctx context.Context, x *replicate.Exchange) error {
 	s, err := b.c.host.Open(ctx, b.peer, api.ReplicateProtocol)
 	if err != nil {
 		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
@@ -130,7 +126,7 @@ func (b *Box) Replicate(ctx context.Context, allow func(feed.Key) bool) error {
 		_ = s.Reset()
 		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
 	}
-	err = b.c.exchange.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Allow: allow, Open: true})
+	err = x.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Open: true})
 	if err == nil && ctx.Err() == nil {
 		err = errors.New("the box closed the connection")
 	}

@@ -20,11 +20,14 @@ func (e *ForkError) Error() string {
 }
 
 // CheckConflict compares a validly signed upgrade proof that starts at 0 with
-// what we hold. It returns a [*ForkError] when the proof's tree differs from
-// ours at the shorter one's length on the same fork (a longer one is compared
-// when the proof goes by our length), nil when it agrees or is on another fork, and an error that wraps [ErrProof], [ErrSignature],
-// [ErrManifest] or [ErrPatch] when the proof itself is not valid.
-// [ErrMissing] is for when too few nodes are stored to compare.
+// what we hold. It returns a [*ForkError] when the proof's tree and ours differ
+// at the shorter one's length on the same fork, nil when they agree or the
+// proof is on another fork, and an error that wraps [ErrProof], [ErrSignature],
+// [ErrManifest] or [ErrPatch] when the proof itself is not valid. [ErrMissing]
+// is for when too few nodes are stored to compare.
+//
+// A longer tree can be compared only if the proof goes by our length, as one
+// that was asked for from 0 to our length does: otherwise the result is nil.
 func (s *State) CheckConflict(nodes Nodes, p *Proof) error {
 	if p.Upgrade == nil {
 		return fmt.Errorf("%w: no upgrade to compare", ErrProof)

@@ -114,10 +114,12 @@ func TestFlippedBits(t *testing.T) {
 			return
 		}
 		s, nodes := c.receiver(w)
+		signature := bytes.Index(c.DataEncoded, h.Signature)
 		for bit := range 8 * len(c.DataEncoded) {
-			// Checking signatures is slow: for upgrades of larger feeds one bit
-			// of each byte does.
-			if h.Length > 3 && bytes.Contains(c.DataEncoded, h.Signature) && bit%8 != bit/8%8 {
+			// Checking signatures is slow: for larger feeds some of the bits that
+			// need it do.
+			signed := signature >= 0 && bit/8 >= signature && bit/8 < signature+len(h.Signature)
+			if (signed && h.Length > 1 || signature >= 0 && h.Length > 2) && bit%31 != 0 {
 				continue
 			}
 			forged := bytes.Clone(c.DataEncoded)

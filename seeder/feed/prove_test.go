@@ -38,7 +38,7 @@ func TestProveRefuses(t *testing.T) {
 		{Seek: seek(huge+1, 0), Block: block(0, 3)},
 		{Seek: seek(3, huge), Block: block(0, 3)},
 		{Seek: seek(h.Bytes, 0), Block: block(0, 3)},
-		{Seek: seek(0, 0), Block: block(9, 1)},
+		{Seek: seek(0, 0), Block: block(7, 1)},
 		{Seek: seek(0, 0), Upgrade: up(2, 4), Block: block(3, 0)},
 		{Seek: seek(0, 0), Upgrade: up(2, 4), Hash: hash(3, 0)},
 	} {
@@ -113,6 +113,17 @@ func TestSeekWithPadding(t *testing.T) {
 		for at := range uint64(40) {
 			req := feed.Request{Seek: &feed.SeekRequest{Bytes: at, Padding: padding}, Upgrade: &feed.UpgradeRequest{Length: 13}}
 			w.prove(t, h, req)
+		}
+	}
+}
+
+// Below the second root and later ones JavaScript does not seek; nor do we.
+func TestSeekBelowLaterRoots(t *testing.T) {
+	w := newWriter(7).fill(10)
+	for at := range w.tree.Bytes + 3 {
+		req := feed.Request{Block: &feed.BlockRequest{Index: 9, Nodes: 1}, Seek: &feed.SeekRequest{Bytes: at}}
+		if p := w.prove(t, w.head(), req); p.Seek != nil || len(p.Block.Nodes) != 1 {
+			t.Errorf("Prove(%s) = block %+v, seek %+v", show(req), p.Block, p.Seek)
 		}
 	}
 }

@@ -36,21 +36,20 @@ func (p *prover) seekFromStart(bytes int64) (uint64, error) {
 
 // seekBelow finds the byte that is sought below top, and refuses the request
 // when it is not there.
+//
+// Below any full root but the first, it stops at top, so that the answer has no
+// seek nodes: JavaScript loses count there (it adds sizes to nodes), and its
+// peers get by without. We answer as it does, to the byte.
 func (p *prover) seekBelow(top uint64) (uint64, error) {
-	var roots []Node
-	for root := range fullRoots(p.length) {
-		// Only the roots left of top are looked at by their size.
-		n := Node{Index: root}
-		if RightSpan(root) < LeftSpan(top) {
-			var err error
-			if n, err = p.nodes.Node(root); err != nil {
-				return 0, fmt.Errorf("seek needs tree node %d: %w", root, err)
-			}
-		}
-		roots = append(roots, n)
+	var root uint64
+	for root = range fullRoots(p.length) {
+		break
+	}
+	if !contains(root, top) {
+		return top, nil
 	}
 	first := LeftSpan(top) / 2
-	padded, err := ByteOffset(p.nodes, roots, first)
+	padded, err := ByteOffset(p.nodes, []Node{{Index: root}}, first)
 	if err != nil {
 		return 0, err
 	}

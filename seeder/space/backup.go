@@ -2,7 +2,6 @@ package space
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -194,10 +193,10 @@ func (b *backup) write(ctx context.Context, feed Feed, parent *Snapshot, previou
 		Space: b.Keys.Space, Time: b.Time, Device: b.Device, Source: b.source, Tool: b.Tool,
 		Previous: previous, Root: rootNode, Totals: spool.totals, Feeds: spool.table.keys,
 	}
-	payload := s.payload()
-	if len(payload) > maxBlock/2 {
-		return nil, errors.New("the snapshot is too large: the path of the folder or the list of feeds is too long")
+	if len(s.Feeds) > maxFeeds || len(s.Source) > maxTarget {
+		return nil, fmt.Errorf("a snapshot of %d feeds, of a folder whose path has %d bytes, is more than its block can say", len(s.Feeds), len(s.Source))
 	}
+	payload := s.payload()
 	block, err := b.writer.addBlock(ctx, kindSnapshot, payload)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -121,7 +122,7 @@ func (c *check) walk(ctx context.Context, s *Snapshot, file func(path string, n 
 			return file(path, n)
 		case n.Type == TypeDir && n.Tree != Ref{}:
 			if c.seen[n.Tree] {
-				return SkipDir
+				return fs.SkipDir
 			}
 			c.seen[n.Tree] = true
 		}

@@ -7,14 +7,12 @@ import (
 // Large files and folders are split into several objects at places that their
 // content decides, so that a small change makes few new objects. Readers do not
 // depend on where.
-const (
-	minSplit = 128 // items or entries before a split
-	splitBit = 255 // then one place in 256
-)
+const minSplit = 128 // items or entries before a split
 
-// splitAfter reports whether a list of n items shall end with the one of this ID.
+// splitAfter reports whether a list of n items shall end with the one of this
+// ID: after the first 128, one in 256 ends it.
 func splitAfter(n int, id ChunkID) bool {
-	return n >= minSplit && (uint(id[0])|uint(id[1])<<8)&splitBit == 0
+	return n >= minSplit && id[0] == 0
 }
 
 // store puts an object where it can be referred to.

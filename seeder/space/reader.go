@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"cobox/seeder/feed"
@@ -20,7 +21,7 @@ func ReadHeader(ctx context.Context, secret Secret, blocks Blocks, key feed.Key)
 	}
 	kind, payload, err := secret.Keys(ID{}).open(key, 0, stored)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (does the feed belong to this recovery phrase?)", err)
 	}
 	if kind != kindHeader {
 		return nil, damaged("reading the header of feed %s: block 0 is of kind %d", feedName(key), kind)
@@ -152,12 +153,10 @@ func (r *Reader) Snapshots(ctx context.Context, f Feed) iter.Seq2[*Snapshot, err
 	}
 }
 
-// SkipDir, returned by the function given to [Reader.Walk], leaves out what is in the folder.
-var SkipDir = errors.New("skip this folder")
-
 // Walk calls visit for each entry of a snapshot, folders before what is in them
 // and names in ascending order of their bytes. The root has the path ".". The
-// node is visit's own until it returns. Walk stops at the first error.
+// node is visit's own until it returns. [fs.SkipDir] for a folder leaves out what is
+// in it; Walk stops at any other error.
 //
 // It also stops, with an error that wraps [ErrDamaged], once there are more
 // entries or bytes than the snapshot's totals say: a few blocks could otherwise
@@ -189,7 +188,7 @@ func (w *walk) node(ctx context.Context, path string, n *Node) error {
 		return err
 	}
 	if err := w.visit(path, n); err != nil {
-		if errors.Is(err, SkipDir) {
+		if n.Type == TypeDir && errors.Is(err, fs.SkipDir) {
 			return nil
 		}
 		return err
@@ -337,4 +336,12 @@ func (r *Reader) content(ctx context.Context, n *Node, enter func(list Ref) bool
 		return nil
 	}
 	return items(n.Content, 0)
+}
+
+// HoldsTree reports whether a block holds what browsing a space needs (a header,
+// a snapshot, tree objects) rather than contents of files. A device keeps such
+// blocks when it drops those that boxes keep for it.
+func (r *Reader) HoldsTree(ctx context.Context, key feed.Key, index uint64) (bool, error) {
+	kind, _, err := r.block(ctx, key, index)
+	return kind != kindData, err
 }

@@ -1,8 +1,6 @@
 package space
 
 import (
-	"encoding/hex"
-
 	"cobox/seeder/compact"
 	"cobox/seeder/feed"
 )
@@ -55,9 +53,10 @@ const (
 	ItemList
 )
 
-// feedName is a feed's short name for messages. It gives nobody access to the feed.
+// feedName is a feed's short name for messages and logs, the beginning of its
+// discovery key: it gives nobody access to the feed.
 func feedName(key feed.Key) string {
-	return hex.EncodeToString(key[:4])
+	return key.DiscoveryKey().String()[:8]
 }
 
 // A feedTable gives the feeds that an object refers to short numbers, in the

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // RestoreOptions say what to restore and how. The zero value restores all, and
@@ -71,7 +72,7 @@ func Restore(ctx context.Context, r *Reader, s *Snapshot, dest string, o Restore
 	if err != nil {
 		return nil, fmt.Errorf("restoring: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	rs := &restore{
 		RestoreOptions: o, reader: r, root: root, include: include, setRoot: made,
 		temp:   ".cobox-restore-" + hex.EncodeToString(s.Root.Tree.ID[:8]),
@@ -118,15 +119,30 @@ type restore struct {
 // A folder is a folder of the snapshot on the way of the walk.
 type folder struct {
 	path string
-	node Node
+	meta metadata
 	made bool
 }
 
 // A later is an entry that is made at the end.
 type later struct {
 	path   string
-	node   Node
-	target string // of a hard link: the first name
+	meta   metadata
+	target string // of a symbolic link; of a hard link: the first name
+	size   uint64 // of a hard link
+}
+
+// metadata is what is left of a node once its content is planned: there may be
+// many folders and links until the end.
+type metadata struct {
+	typ     Type
+	perm    fs.FileMode
+	uid     uint32
+	gid     uint32
+	modTime time.Time
+}
+
+func (n *Node) metadata() metadata {
+	return metadata{n.Type, n.Perm(), n.UID, n.GID, n.ModTime}
 }
 
 type inode struct {
@@ -175,7 +191,7 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 		if f.path == "." && !r.setRoot {
 			continue
 		}
-		if err := r.setMetadata(f.path, &f.node); err != nil {
+		if err := r.setMetadata(f.path, f.meta); err != nil {
 			return fmt.Errorf("%q: %w", f.path, err)
 		}
 	}
@@ -188,14 +204,17 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 		return damaged("entry with the name of our temporary folder")
 	}
 	selected, below := r.include.match(name)
-	if !selected && (n.Type != TypeDir || !below) {
-		return SkipDir
+	if !selected && n.Type != TypeDir {
+		return nil
+	}
+	if !selected && !below {
+		return fs.SkipDir
 	}
 	for len(r.stack) > 0 && !within(r.stack[len(r.stack)-1].path, name) {
 		r.stack = r.stack[:len(r.stack)-1]
 	}
 	if n.Type == TypeDir {
-		r.stack = append(r.stack, folder{path: name, node: *n})
+		r.stack = append(r.stack, folder{path: name, meta: n.metadata()})
 	}
 	if !selected {
 		return nil
@@ -214,7 +233,7 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 	case TypeFile:
 		err = r.planFile(ctx, name, n)
 	case TypeSymlink, TypeFifo:
-		r.later = append(r.later, later{path: name, node: *n})
+		r.later = append(r.later, later{path: name, meta: n.metadata(), target: n.Target})
 	default:
 		r.result.Skipped++
 	}
@@ -281,7 +300,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 		if !ok {
 			r.linked[id] = &linkedFile{name, n.Content}
 		} else if slices.Equal(first.content, n.Content) {
-			r.later = append(r.later, later{path: name, node: *n, target: first.path})
+			r.later = append(r.later, later{path: name, meta: n.metadata(), target: first.path, size: n.Size})
 			return nil
 		}
 	}
@@ -296,7 +315,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 			r.result.Files++
 			r.result.Kept++
 			r.report(1, n.Size)
-			return r.setMetadata(name, n)
+			return r.setMetadata(name, n.metadata())
 		}
 		if !r.Overwrite || info.IsDir() {
 			return r.makeRoom(name, info)
@@ -306,8 +325,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 	}
 	temp := fmt.Sprintf("%s/%d", r.temp, r.temps)
 	r.temps++
-	job := &fileJob{path: name, temp: temp, node: *n}
-	job.node.Content = nil
+	job := &fileJob{path: name, temp: temp, meta: n.metadata(), size: n.Size}
 	r.batch.jobs = append(r.batch.jobs, job)
 	job.extend = true // until there is a chunk
 	err := r.reader.content(ctx, n, nil, func(offset uint64, it Item) error {
@@ -356,7 +374,7 @@ func (r *restore) sameContent(ctx context.Context, name string, n *Node) (bool, 
 		}
 		return ctx.Err()
 	})
-	if err == different { //nolint:errorlint // our own value
+	if err == different {
 		return false, nil
 	}
 	return err == nil, err
@@ -378,7 +396,7 @@ func (r *restore) tryLater(l *later) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	switch l.node.Type {
+	switch l.meta.typ {
 	case TypeFile:
 		first, err := r.root.Lstat(l.target)
 		if err != nil {
@@ -386,7 +404,7 @@ func (r *restore) tryLater(l *later) error {
 		}
 		r.result.Files++
 		if there && os.SameFile(first, info) {
-			r.report(1, l.node.Size)
+			r.report(1, l.size)
 			return nil
 		}
 		if there {
@@ -394,19 +412,19 @@ func (r *restore) tryLater(l *later) error {
 				return err
 			}
 		}
-		r.report(1, l.node.Size)
+		r.report(1, l.size)
 		return r.root.Link(l.target, l.path)
 	case TypeSymlink:
 		r.result.Others++
 		if there {
-			if target, err := r.root.Readlink(l.path); err == nil && target == l.node.Target {
-				return r.setMetadata(l.path, &l.node)
+			if target, err := r.root.Readlink(l.path); err == nil && target == l.target {
+				return r.setMetadata(l.path, l.meta)
 			}
 			if err := r.makeRoom(l.path, info); err != nil {
 				return err
 			}
 		}
-		if err := r.root.Symlink(l.node.Target, l.path); err != nil {
+		if err := r.root.Symlink(l.target, l.path); err != nil {
 			return err
 		}
 	case TypeFifo:
@@ -423,26 +441,25 @@ func (r *restore) tryLater(l *later) error {
 			}
 		}
 	}
-	return r.setMetadata(l.path, &l.node)
+	return r.setMetadata(l.path, l.meta)
 }
 
 // setMetadata sets owner, mode and time of an entry that we made.
-func (r *restore) setMetadata(name string, n *Node) error {
-	mode := n.Perm()
+func (r *restore) setMetadata(name string, m metadata) error {
 	if r.Owner {
-		if err := r.root.Lchown(name, int(n.UID), int(n.GID)); err != nil {
+		if err := r.root.Lchown(name, int(m.uid), int(m.gid)); err != nil {
 			return err
 		}
-	} else if n.Type == TypeFile {
+	} else if m.typ == TypeFile {
 		// Run with the rights of whoever restores it, the program would be another one.
-		mode &^= fs.ModeSetuid | fs.ModeSetgid
+		m.perm &^= fs.ModeSetuid | fs.ModeSetgid
 	}
-	if n.Type != TypeSymlink {
-		if err := r.root.Chmod(name, mode); err != nil {
+	if m.typ != TypeSymlink {
+		if err := r.root.Chmod(name, m.perm); err != nil {
 			return err
 		}
 	}
-	return setLinkTime(r.root, name, n.ModTime)
+	return setLinkTime(r.root, name, m.modTime)
 }
 
 // warn reports an entry that is not restored.

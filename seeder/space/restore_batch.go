@@ -39,7 +39,8 @@ type piece struct {
 // A fileJob is a file that is being restored under a temporary name.
 type fileJob struct {
 	path, temp string
-	node       Node // without its content
+	meta       metadata
+	size       uint64
 	planned    bool // all pieces were seen
 	extend     bool // nothing, or zeros, follows the last piece: the file must be made longer
 
@@ -85,7 +86,7 @@ func (r *restore) flush(ctx context.Context) error {
 			if err := r.extend(job); err != nil {
 				return fmt.Errorf("%q: %w", job.path, err)
 			}
-			if err := r.setMetadata(job.temp, &job.node); err != nil {
+			if err := r.setMetadata(job.temp, job.meta); err != nil {
 				return fmt.Errorf("%q: %w", job.path, err)
 			}
 			complete = append(complete, job)
@@ -118,7 +119,7 @@ func (r *restore) extend(job *fileJob) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(int64(job.node.Size)), syncFile(f), f.Close())
+	return errors.Join(f.Truncate(int64(job.size)), syncFile(f), f.Close())
 }
 
 // runBatch writes the pieces of the batch.
@@ -228,7 +229,7 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 			}
 			open = p.job
 		}
-		if err := writeSparse(file, content, int64(p.offset), int64(p.job.node.Size)); err != nil {
+		if err := writeSparse(file, content, int64(p.offset), int64(p.job.size)); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
 		r.mu.Lock()

@@ -3,6 +3,7 @@ package space_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -49,6 +50,9 @@ func TestRestoreInterrupted(t *testing.T) {
 	s := w.backup().Snapshot
 	want := listing(t, w.source)
 	dest := filepath.Join(t.TempDir(), "restored")
+	// What a restore leaves that was killed, not just stopped.
+	left := filepath.Join(dest, fmt.Sprintf(".cobox-restore-%x", s.Root.Tree.ID[:8]))
+	must(t, os.MkdirAll(filepath.Join(left, "0"), 0o700))
 	failed := 0
 	for n := 0; ; n++ {
 		blocks := &oneAtATime{&failing{w.memory, n, errKilled}, make(chan struct{}, 1)}
@@ -74,7 +78,17 @@ func TestRestoreInterrupted(t *testing.T) {
 	sameListing(t, want, got)
 }
 
-// Each block is asked for once, trees aside, in ascending order.
+// hinted is a source that notes what it is told to fetch.
+type hinted struct {
+	space.Blocks
+	hints []uint64
+}
+
+func (h *hinted) Prefetch(_ context.Context, _ feed.Key, indexes []uint64) {
+	h.hints = append(h.hints, indexes...)
+}
+
+// Each block is asked for once, and the source is told before, in ascending order.
 func TestRestoreReadsOnce(t *testing.T) {
 	w := newWorld(t)
 	for i := range 30 {
@@ -82,7 +96,12 @@ func TestRestoreReadsOnce(t *testing.T) {
 	}
 	s := w.backup().Snapshot
 	clear(w.memory.reads)
-	w.restore(s)
+	source := &hinted{Blocks: w.memory}
+	_, err := space.Restore(t.Context(), space.NewReader(w.keys, source), s, filepath.Join(t.TempDir(), "restored"), space.RestoreOptions{})
+	must(t, err)
+	if !slices.IsSorted(source.hints) || len(slices.Compact(slices.Clone(source.hints))) != len(source.hints) || len(source.hints) < 20 {
+		t.Errorf("hints %v", source.hints)
+	}
 	for i, n := range w.memory.reads {
 		if n > 1 {
 			t.Errorf("block %d was read %d times", i, n)

@@ -38,8 +38,8 @@ func TestBackupInterrupted(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("index lost=%v", lost), func(t *testing.T) {
 			w := newWorld(t)
-			for i := range 60 {
-				w.write(fmt.Sprintf("d%d/f%d", i%7, i), randomBytes(uint64(i), 500_000+i*1000))
+			for i := range 30 {
+				w.write(fmt.Sprintf("d%d/f%d", i%7, i), randomBytes(uint64(i), 700_000+i*1000))
 			}
 			kills := 0
 			for {

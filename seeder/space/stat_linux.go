@@ -14,6 +14,6 @@ func (s *stat) fillSystem(info fs.FileInfo) {
 	s.uid, s.gid = sys.Uid, sys.Gid
 	s.stored = uint64(sys.Blocks) * 512
 	s.changeTime = time.Unix(sys.Ctim.Unix())
-	s.inode, s.links = sys.Ino, uint64(sys.Nlink) //nolint:unconvert // 32 bits on some platforms
+	s.inode, s.links = sys.Ino, uint64(sys.Nlink) // Nlink has 32 bits on some platforms
 	s.device, s.rdev = uint64(sys.Dev), uint64(sys.Rdev)
 }

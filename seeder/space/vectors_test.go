@@ -39,9 +39,9 @@ type vectorBlock struct {
 type vectorEntry struct {
 	Path, Type, Mode string
 	Time             string
-	Size             uint64 `json:",omitempty"`
-	Content          hexBytes
-	Target           string `json:",omitempty"`
+	Size             uint64   `json:",omitempty"`
+	Content          hexBytes `json:",omitempty"`
+	Target           string   `json:",omitempty"`
 }
 
 var vectorKey = feed.Key(bytes.Repeat([]byte{0xfe, 0xed}, 16))

@@ -39,7 +39,7 @@ type packWriter struct {
 
 	compress chan *outPack
 	queue    chan *outPack
-	buffers  sync.Pool
+	buffers  chan []byte // for chunks of packs, to be used again
 
 	newChunks, newBytes, blocks, storedBytes atomic.Uint64
 }
@@ -63,8 +63,8 @@ func newPackWriter(keys *Keys, log Log, index Index, previous uint64, workers in
 		pending:  make(map[ChunkID]Location),
 		compress: make(chan *outPack, maxQueuedPacks),
 		queue:    make(chan *outPack, maxQueuedPacks),
+		buffers:  make(chan []byte, maxQueuedPacks),
 	}
-	w.buffers.New = func() any { return make([]byte, 0, maxPack) }
 	run := []func(context.Context) error{w.appendPacks}
 	for range workers {
 		run = append(run, w.compressPacks)
@@ -88,7 +88,7 @@ func (w *packWriter) add(ctx context.Context, content []byte) (Ref, error) {
 		}
 	}
 	if w.open == nil {
-		w.open = &outPack{kind: w.kind, block: w.next, chunks: w.buffers.Get().([]byte)[:0], done: make(chan struct{})}
+		w.open = &outPack{kind: w.kind, block: w.next, chunks: w.buffer(), done: make(chan struct{})}
 		w.next++
 	}
 	p := w.open
@@ -101,6 +101,15 @@ func (w *packWriter) add(ctx context.Context, content []byte) (Ref, error) {
 	w.newChunks.Add(1)
 	w.newBytes.Add(uint64(len(content)))
 	return ref, nil
+}
+
+func (w *packWriter) buffer() []byte {
+	select {
+	case b := <-w.buffers:
+		return b
+	default:
+		return make([]byte, 0, maxPack)
+	}
 }
 
 // lookup finds a chunk that is stored or on its way.
@@ -174,7 +183,10 @@ func (w *packWriter) compressPacks(ctx context.Context) error {
 				return nil
 			}
 			payload := encodePack(w.previous, p.slots, p.chunks)
-			w.buffers.Put(p.chunks)
+			select {
+			case w.buffers <- p.chunks[:0]:
+			default:
+			}
 			p.chunks = nil
 			w.seal(p, payload)
 		case <-ctx.Done():
@@ -193,29 +205,34 @@ func (w *packWriter) seal(p *outPack, payload []byte) {
 func (w *packWriter) appendPacks(ctx context.Context) error {
 	var group []*outPack
 	bytes := 0
+	// What is sealed when a backup is cancelled is worth keeping: the next one goes on after it.
+	cancelled := func() error {
+		return errors.Join(context.Cause(ctx), w.appendGroup(context.WithoutCancel(ctx), group))
+	}
 	for {
+		var p *outPack
+		var ok bool
 		select {
-		case p, ok := <-w.queue:
-			if !ok {
-				return w.appendGroup(ctx, group)
-			}
-			select {
-			case <-p.done:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			group = append(group, p)
-			bytes += len(p.stored)
-			if bytes >= appendBytes {
-				if err := w.appendGroup(ctx, group); err != nil {
-					return err
-				}
-				group, bytes = group[:0], 0
-			}
+		case p, ok = <-w.queue:
 		case <-ctx.Done():
-			// What is sealed is worth keeping: the next backup goes on after it.
-			return errors.Join(context.Cause(ctx), w.appendGroup(context.WithoutCancel(ctx), group))
+			return cancelled()
 		}
+		if !ok {
+			return w.appendGroup(ctx, group)
+		}
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return cancelled()
+		}
+		group = append(group, p)
+		if bytes += len(p.stored); bytes < appendBytes {
+			continue
+		}
+		if err := w.appendGroup(ctx, group); err != nil {
+			return err
+		}
+		group, bytes = group[:0], 0
 	}
 }
 

@@ -81,9 +81,9 @@ func openHome() (*home, error) {
 	return h, nil
 }
 
-// makeHome makes the keys of a device for the partner with this secret, in a
-// folder that has none. The secret is written last: a home without it is none.
-func makeHome(secret space.Secret) (*home, error) {
+// newHome makes the keys of a new device for the partner with this secret. They
+// are not kept before [home.save].
+func newHome(secret space.Secret) (*home, error) {
 	dir, err := homeDir()
 	if err != nil {
 		return nil, err
@@ -93,9 +93,6 @@ func makeHome(secret space.Secret) (*home, error) {
 			"use another folder (COBOX_HOME), or move this one away")
 	}
 	h := &home{dir: dir, secret: secret}
-	if err := durable.Mkdir(filepath.Join(dir, spacesDir), 0o700); err != nil {
-		return nil, err
-	}
 	var seed [32]byte
 	for _, b := range [][]byte{seed[:], h.writer[:]} {
 		if _, err := rand.Read(b); err != nil {
@@ -112,15 +109,23 @@ func makeHome(secret space.Secret) (*home, error) {
 		return nil, err
 	}
 	h.cert = cert.Append(nil)
+	return h, nil
+}
+
+// save keeps the keys. The secret is written last: a home without it is none.
+func (h *home) save() error {
+	if err := durable.Mkdir(filepath.Join(h.dir, spacesDir), 0o700); err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{deviceFile, seed[:]}, {writerFile, h.writer[:]}, {certFile, h.cert}, {secretFile, secret[:]}} {
-		if err := durable.WriteFile(filepath.Join(dir, f.name), f.data, 0o600); err != nil {
-			return nil, fmt.Errorf("keeping the keys: %w", err)
+	}{{deviceFile, h.device.Seed()}, {writerFile, h.writer[:]}, {certFile, h.cert}, {secretFile, h.secret[:]}} {
+		if err := durable.WriteFile(filepath.Join(h.dir, f.name), f.data, 0o600); err != nil {
+			return fmt.Errorf("keeping the keys: %w", err)
 		}
 	}
-	return h, nil
+	return nil
 }
 
 func (h *home) readKey(name string) (key [32]byte, err error) {

@@ -1,0 +1,127 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/replicate"
+)
+
+// ahead is how many blocks are fetched before they are asked for. A block of a
+// backup is up to 1 MiB, so they bound the memory of a restore, and fill a link
+// of 1 Gbit/s up to 250 ms.
+const ahead = 32
+
+// A Reader reads blocks of feeds from boxes: sessions that replicate
+// [Reader.Exchange] give it the blocks. It keeps none: every block is verified,
+// handed over and forgotten. It is safe for concurrent use.
+type Reader struct {
+	exchange *replicate.Exchange
+
+	mu    sync.Mutex
+	feeds map[feed.Key]*reading // mu
+}
+
+// reading is what is known of one feed.
+type reading struct {
+	remote *remote
+	queue  []uint64                 // to be fetched soon, in order
+	asked  map[uint64]chan struct{} // under way or arrived; closed when it has arrived or failed
+}
+
+// NewReader returns a Reader with an exchange of its own.
+func NewReader(cfg replicate.Config) *Reader {
+	return &Reader{exchange: replicate.New(cfg), feeds: make(map[feed.Key]*reading)}
+}
+
+// Exchange returns what sessions replicate for the reader.
+func (r *Reader) Exchange() *replicate.Exchange { return r.exchange }
+
+// Open begins to read a feed. Opening it again does nothing.
+func (r *Reader) Open(key feed.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.feeds[key] != nil {
+		return
+	}
+	f := &reading{remote: newRemote(key), asked: make(map[uint64]chan struct{})}
+	r.feeds[key] = f
+	r.exchange.Add(f.remote, replicate.Options{})
+}
+
+// Head waits until a box has shown a signed head of the feed that is at least
+// length blocks long, and returns the newest.
+func (r *Reader) Head(ctx context.Context, key feed.Key, length uint64) (feed.Head, error) {
+	r.Open(key)
+	r.mu.Lock()
+	f := r.feeds[key]
+	r.mu.Unlock()
+	return f.remote.waitForHead(ctx, length)
+}
+
+// Prefetch says which blocks will be read soon, in this order. It does not wait.
+func (r *Reader) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
+	r.Open(key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.feeds[key]
+	f.queue = append(f.queue, indexes...)
+	r.fillLocked(ctx, f)
+}
+
+// fillLocked keeps [ahead] blocks of the queue under way.
+func (r *Reader) fillLocked(ctx context.Context, f *reading) {
+	for len(f.queue) > 0 && len(f.asked) < ahead {
+		i := f.queue[0]
+		f.queue = f.queue[1:]
+		r.askLocked(ctx, f, i)
+	}
+}
+
+// askLocked begins to fetch a block.
+func (r *Reader) askLocked(ctx context.Context, f *reading, i uint64) chan struct{} {
+	if done := f.asked[i]; done != nil {
+		return done
+	}
+	done := make(chan struct{})
+	f.asked[i] = done
+	go func() {
+		// An error (the end of ctx) shows when the block is not there.
+		_ = r.exchange.Fetch(ctx, f.remote.key, i)
+		close(done)
+	}()
+	return done
+}
+
+// Block returns the stored bytes of a block, and forgets them: the caller owns
+// the slice. It waits for a box that has it as long as ctx lasts.
+func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, error) {
+	r.Open(key)
+	r.mu.Lock()
+	f := r.feeds[key]
+	r.mu.Unlock()
+	for {
+		r.mu.Lock()
+		done := r.askLocked(ctx, f, i)
+		r.mu.Unlock()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), context.Cause(ctx))
+		}
+		r.mu.Lock()
+		b, ok := f.remote.take(i)
+		delete(f.asked, i)
+		r.fillLocked(ctx, f)
+		r.mu.Unlock()
+		if ok {
+			return b, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), err)
+		}
+		// Another reader took it, or its prefetch was given up: once more.
+	}
+}

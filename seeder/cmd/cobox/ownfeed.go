@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/replicate"
+	"cobox/seeder/space"
+	"cobox/seeder/store"
+)
+
+// An ownFeed is this device's feed of a space. It implements space.Log.
+type ownFeed struct {
+	*store.Feed
+	private  ed25519.PrivateKey
+	manifest *feed.Manifest
+}
+
+// openOwn opens this device's feed of a space, which is made when it is not
+// there, and offers it to boxes.
+func (s *session) openOwn(sp *spaceFile) (*ownFeed, error) {
+	// The key is this device's own: it is derived from a random key that never
+	// leaves it, not from the recovery phrase, so that no other device writes the feed.
+	private := feed.NewKeyPair(s.h.writer, [32]byte{}, "space/"+sp.ID)
+	m := feed.NewManifest(private.Public().(ed25519.PublicKey))
+	f, err := s.store.Create(m.Key())
+	if err != nil {
+		return nil, err
+	}
+	if err := f.SetManifest(m); err != nil {
+		return nil, err
+	}
+	if !sp.Own {
+		sp.Feeds = append([]string{m.Key().String()}, sp.Feeds...)
+		sp.Own = true
+		if err := s.h.writeSpace(sp); err != nil {
+			return nil, err
+		}
+	}
+	s.push.Add(f, replicate.Options{Writer: true})
+	return &ownFeed{f, private, m}, nil
+}
+
+// Length returns the number of blocks.
+func (f *ownFeed) Length() uint64 { return f.Durable().Head.Length }
+
+// Fork returns the fork that Append extends.
+func (f *ownFeed) Fork() uint64 { return f.Durable().Head.Fork }
+
+// Append appends sealed blocks, durably.
+func (f *ownFeed) Append(ctx context.Context, blocks [][]byte) (uint64, error) {
+	return f.Feed.Append(ctx, blocks, func(h feed.Head) (feed.Head, error) {
+		return feed.Sign(f.Key(), f.manifest, f.private, h)
+	})
+}
+
+// clearData drops the blocks with contents of files, which boxes keep, so that a
+// backup does not take the place twice. What browsing needs stays.
+func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys) error {
+	r := space.NewReader(keys, storedFeed{f.Feed})
+	var from, to uint64 // a run of blocks with data
+	flush := func() error {
+		if from == to {
+			return nil
+		}
+		return f.Clear(from, to)
+	}
+	for i := range f.Length() {
+		if !f.Has(i) {
+			continue
+		}
+		tree, err := r.HoldsTree(ctx, f.Key(), i)
+		if err != nil {
+			return fmt.Errorf("making room: %w", err)
+		}
+		if tree {
+			continue
+		}
+		if i != to {
+			if err := flush(); err != nil {
+				return err
+			}
+			from = i
+		}
+		to = i + 1
+	}
+	return flush()
+}
+
+// storedFeed reads one stored feed.
+type storedFeed struct{ f *store.Feed }
+
+func (s storedFeed) Block(_ context.Context, _ feed.Key, i uint64) ([]byte, error) {
+	return s.f.Block(i, nil)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cobox/seeder/cli"
+	"cobox/seeder/client"
+	"cobox/seeder/space"
+)
+
+func nobody(*client.Box, error) {}
+
+// A library is a space opened to be read.
+type library struct {
+	s         *session
+	keys      *space.Keys
+	reader    *space.Reader
+	feeds     []space.Feed
+	snapshots []*space.Snapshot // oldest first
+}
+
+// openLibrary connects to the boxes of a space and reads the list of its
+// snapshots. Blocks that this computer has are read here.
+func openLibrary(ctx context.Context, s *session, sp *spaceFile) (*library, error) {
+	keys, err := s.keys(sp)
+	if err != nil {
+		return nil, err
+	}
+	l := &library{s: s, keys: keys, reader: space.NewReader(keys, blocks{s.store, s.reader})}
+	failed := make(chan error, 1)
+	for _, name := range sp.Boxes {
+		s.stay(name, s.reader.Exchange(), func(_ *client.Box, err error) {
+			select {
+			case failed <- err:
+			default:
+			}
+		})
+	}
+	list, err := feedKeys(sp)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range list {
+		var known uint64
+		if f, err := s.store.Feed(key); err == nil {
+			known = f.Durable().Head.Length
+		}
+		if known == 0 && i == 0 && sp.Own && len(list) > 1 {
+			continue // a fresh feed on this computer; the others have something
+		}
+		wait, cancel := context.WithTimeout(ctx, connectTime)
+		h, err := s.reader.Head(wait, key, max(known, 1))
+		cancel()
+		if err != nil {
+			var why error
+			select {
+			case why = <-failed:
+			default:
+			}
+			return nil, cli.WithHint(errors.Join(fmt.Errorf("no box shows the newest head of space %s: %w", sp.Name, err), why), "cobox status "+sp.Name)
+		}
+		f := space.Feed{Key: key, Length: h.Length, Fork: h.Fork}
+		l.feeds = append(l.feeds, f)
+		for snap, err := range l.reader.Snapshots(ctx, f) {
+			if err != nil {
+				return nil, fmt.Errorf("reading the snapshots of space %s: %w", sp.Name, err)
+			}
+			l.snapshots = append(l.snapshots, snap)
+		}
+	}
+	slices.SortStableFunc(l.snapshots, func(a, b *space.Snapshot) int { return a.Time.Compare(b.Time) })
+	return l, nil
+}
+
+// pick returns snapshot n, counted from 1 for the oldest, or the newest for 0.
+func (l *library) pick(n int) (*space.Snapshot, error) {
+	if len(l.snapshots) == 0 {
+		return nil, errors.New("there is no snapshot yet")
+	}
+	if n == 0 {
+		n = len(l.snapshots)
+	}
+	if n < 1 || n > len(l.snapshots) {
+		return nil, cli.WithHint(fmt.Errorf("there is no snapshot %d", n), "cobox snapshots")
+	}
+	return l.snapshots[n-1], nil
+}

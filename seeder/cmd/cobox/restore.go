@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"cobox/seeder/cli"
+	"cobox/seeder/space"
+)
+
+func snapshotsCommand() cli.Command {
+	return cli.Command{
+		Name: "snapshots", Args: "[NAME]", Short: "list the snapshots of a space",
+		Help: `
+Lists the snapshots of a space, of all devices, oldest first:
+
+	cobox snapshots documents`,
+		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if len(c.Args) > 1 {
+				return cli.Misuse("snapshots takes the name of one space")
+			}
+			s, sp, err := openSpace(ctx, append(c.Args, "")[0], true)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			l, err := openLibrary(ctx, s, sp)
+			if err != nil {
+				return err
+			}
+			type row struct {
+				Number int       `json:"number"`
+				Time   time.Time `json:"time"`
+				Device string    `json:"device"`
+				Source string    `json:"source"`
+				Files  uint64    `json:"files"`
+				Bytes  uint64    `json:"bytes"`
+			}
+			rows := []row{}
+			for i, snap := range l.snapshots {
+				rows = append(rows, row{i + 1, snap.Time, snap.Device.Name, snap.Source, snap.Totals.Files, snap.Totals.Bytes})
+			}
+			return c.Print(rows, func(w io.Writer) {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				for _, r := range rows {
+					fmt.Fprintf(t, "%d\t%s\t%s\t%q\t%d files\t%s\n", r.Number, r.Time.Local().Format(time.DateTime), r.Device, r.Source, r.Files, cli.FormatBytes(r.Bytes))
+				}
+				_ = t.Flush()
+			})
+		},
+	}
+}
+
+// A restoreResult is what "cobox restore -json" prints.
+type restoreResult struct {
+	Space    string    `json:"space"`
+	Time     time.Time `json:"time"` // of the snapshot
+	Files    uint64    `json:"files"`
+	Folders  uint64    `json:"folders"`
+	Bytes    uint64    `json:"bytes"`
+	Kept     uint64    `json:"kept"` // files that were there already
+	Skipped  uint64    `json:"skipped"`
+	Missing  uint64    `json:"missing"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+func restoreCommand() cli.Command {
+	var (
+		name      string
+		number    int
+		include   cli.Strings
+		overwrite bool
+		owner     bool
+	)
+	return cli.Command{
+		Name: "restore", Args: "[-space NAME] [-snapshot N] [-include GLOB] DIR", Short: "get a snapshot back",
+		Help: `
+Writes a snapshot into a folder, the newest unless -snapshot says another. All
+contents are verified; a file appears under its name when it is complete. An
+interrupted restore goes on when it is run again.
+
+	cobox restore -space documents ./restored
+	cobox restore -space documents -snapshot 3 -include '*.odt' ./restored`,
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&name, "space", "", "the `name` of the space; not needed when there is one")
+			fs.IntVar(&number, "snapshot", 0, "the `number` of the snapshot, as cobox snapshots shows it")
+			fs.Var(&include, "include", "restore what matches a `pattern` only; may be given several times")
+			fs.BoolVar(&overwrite, "overwrite", false, "replace files in the folder that are different")
+			fs.BoolVar(&owner, "owner", false, "restore owners too; this takes the rights of root")
+		},
+		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if len(c.Args) != 1 {
+				return cli.Misuse("restore needs the folder to write to")
+			}
+			s, sp, err := openSpace(ctx, name, true)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			l, err := openLibrary(ctx, s, sp)
+			if err != nil {
+				return err
+			}
+			snap, err := l.pick(number)
+			if err != nil {
+				return err
+			}
+			return l.restore(ctx, c, sp, snap, c.Args[0], space.RestoreOptions{Include: include, Overwrite: overwrite, Owner: owner})
+		},
+	}
+}
+
+func (l *library) restore(ctx context.Context, c *cli.Call, sp *spaceFile, snap *space.Snapshot, dir string, o space.RestoreOptions) error {
+	r := restoreResult{Space: sp.Name, Time: snap.Time}
+	show := cli.NewProgress(c.Err, "restoring", int64(snap.Totals.Bytes), c.JSON)
+	o.Progress = func(p space.Progress) { show.Set(int64(p.Bytes), int64(p.TotalBytes)) }
+	o.Warn = func(e *space.PathError) {
+		r.Warnings = append(r.Warnings, e.Error())
+		c.Note("cobox: warning: %v", e)
+	}
+	result, err := space.Restore(ctx, l.reader, snap, dir, o)
+	show.Close()
+	partial, isPartial := errors.AsType[*space.PartialError](err)
+	if err != nil && !isPartial {
+		return err
+	}
+	r.Files, r.Folders, r.Bytes = result.Files, result.Dirs, result.Bytes
+	r.Kept, r.Skipped = result.Kept, result.Skipped
+	if isPartial {
+		r.Missing = partial.Missing
+	}
+	err = c.Print(r, func(w io.Writer) {
+		fmt.Fprintf(w, "%d files in %d folders restored to %s, %s written, %d were there already\n", r.Files, r.Folders, dir, cli.FormatBytes(r.Bytes), r.Kept)
+	})
+	if err == nil && isPartial {
+		err = &cli.Error{Code: cli.VerifyFailed, Err: partial, Hint: "cobox check -read-data 100% says what is damaged; another box may have it whole"}
+	}
+	return err
+}

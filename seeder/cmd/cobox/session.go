@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"cobox/seeder/cli"
+	"cobox/seeder/client"
+	"cobox/seeder/feed"
+	"cobox/seeder/replicate"
+	"cobox/seeder/space"
+	"cobox/seeder/store"
+	"cobox/seeder/swarm"
+)
+
+// A session is one run of a command that speaks with boxes: this device's libp2p
+// host, its store of own feeds, and what it reads from boxes.
+type session struct {
+	h      *home
+	store  *store.Store        // nil for commands that only read
+	push   *replicate.Exchange // our own feeds, for boxes to fetch
+	reader *client.Reader
+	client *client.Client
+	host   *swarm.Host
+	ctx    context.Context // ends with the session
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// configFile may hold "bootstrap ADDR", "relay ADDR" and "mdns on|off" lines.
+const configFile = "config"
+
+// openSession starts the host. With write the store is opened too.
+func openSession(ctx context.Context, h *home, write bool) (_ *session, err error) {
+	s := &session{h: h, push: replicate.New(replicate.Config{}), reader: client.NewReader(replicate.Config{})}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			s.cancel()
+			if s.store != nil {
+				err = errors.Join(err, s.store.Close())
+			}
+		}
+	}()
+	if write {
+		if s.store, err = store.Open(filepath.Join(h.dir, storeDir), store.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	cfg := swarm.Config{Key: h.device, MDNS: true, DHT: swarm.DHTClient, HolePunching: true}
+	if err := readConfig(h, &cfg); err != nil {
+		return nil, err
+	}
+	if len(cfg.Bootstrap) == 0 {
+		cfg.DHT = swarm.DHTOff // nobody to ask
+	}
+	if s.host, err = swarm.New(cfg); err != nil {
+		return nil, err
+	}
+	s.client = client.New(s.host, h.cert)
+	s.wg.Go(func() { _ = s.host.Run(s.ctx) })
+	return s, nil
+}
+
+func readConfig(h *home, cfg *swarm.Config) error {
+	var bootstrap, relays cli.Strings
+	var mdns string
+	fl := flag.NewFlagSet(configFile, flag.ContinueOnError)
+	fl.Var(&bootstrap, "bootstrap", "")
+	fl.Var(&relays, "relay", "")
+	fl.StringVar(&mdns, "mdns", "on", "")
+	path := filepath.Join(h.dir, configFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := cli.ReadConfig(fl, path); err != nil {
+		return err
+	}
+	cfg.Bootstrap, cfg.Relays, cfg.MDNS = bootstrap, relays, mdns != "off"
+	return nil
+}
+
+// close ends the session.
+func (s *session) close() error {
+	s.cancel()
+	s.wg.Wait()
+	if s.store != nil {
+		return s.store.Close()
+	}
+	return nil
+}
+
+// keys returns the keys of a space.
+func (s *session) keys(sp *spaceFile) (*space.Keys, error) {
+	id, err := space.ParseID(sp.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading space %s: %w", sp.Name, err)
+	}
+	return s.h.secret.Keys(id), nil
+}
+
+// feedKeys returns the keys of a space's feeds.
+func feedKeys(sp *spaceFile) ([]feed.Key, error) {
+	keys := make([]feed.Key, 0, len(sp.Feeds))
+	for _, text := range sp.Feeds {
+		k, err := feed.ParseKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading space %s: %w", sp.Name, err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// How long to wait before a box is tried again, at first and at most.
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 10 * time.Second
+)
+
+// stay keeps replicating an exchange with a box until the session ends: when the
+// connection breaks, it is made again. report hears of each failure, and of
+// success with nil.
+func (s *session) stay(target string, x *replicate.Exchange, report func(*client.Box, error)) {
+	s.wg.Go(func() {
+		wait := firstRetry
+		for s.ctx.Err() == nil {
+			b, err := s.client.Connect(s.ctx, target)
+			if err == nil {
+				wait = firstRetry
+				report(b, nil)
+				err = b.Replicate(s.ctx, x)
+				b.Close()
+			}
+			if s.ctx.Err() != nil {
+				return
+			}
+			report(nil, err)
+			select {
+			case <-s.ctx.Done():
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, lastRetry)
+		}
+	})
+}
+
+// blocks reads from this device's own store first, and from boxes what is not there.
+type blocks struct {
+	store  *store.Store // nil when there is none
+	reader *client.Reader
+}
+
+func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, error) {
+	if b.store != nil {
+		if f, err := b.store.Feed(key); err == nil {
+			if block, err := f.Block(i, nil); err == nil {
+				return block, nil
+			}
+		}
+	}
+	return b.reader.Block(ctx, key, i)
+}
+
+// Prefetch implements space.Prefetcher.
+func (b blocks) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
+	if b.store != nil {
+		if f, err := b.store.Feed(key); err == nil {
+			missing := make([]uint64, 0, len(indexes))
+			for _, i := range indexes {
+				if !f.Known(i) {
+					missing = append(missing, i)
+				}
+			}
+			indexes = missing
+		}
+	}
+	if len(indexes) > 0 {
+		b.reader.Prefetch(ctx, key, indexes)
+	}
+}
