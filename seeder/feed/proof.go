@@ -89,7 +89,7 @@ type UpgradeProof struct {
 
 // NodesToProve returns the nodes count for a [BlockRequest] or, with a node
 // index, a [HashRequest]: how many parents to climb from the flat-tree index
-// until one is stored, within a tree of length blocks (FORMAT.md section 8).
+// until one is stored, within a tree of length blocks (FORMAT.md section 7).
 // ok is false when no ancestor is stored (which cannot be for a block below a
 // verified length).
 func NodesToProve(nodes Nodes, index, length uint64) (n uint64, ok bool) {

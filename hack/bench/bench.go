@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"cobox/seeder/api"
+)
+
+// A job is what is measured.
+type job struct {
+	bin           string
+	blocks, block int
+	rounds        int
+}
+
+func (j job) bytes() int { return j.blocks * j.block }
+
+// A result is one measurement.
+type result struct {
+	took time.Duration
+	host usage // of the process at the other end
+}
+
+func (r result) rate(j job) float64 { return float64(j.bytes()) / 1e6 / r.took.Seconds() }
+func (r result) cpu(j job) float64  { return r.host.cpu.Seconds() / (float64(j.bytes()) / 1e9) }
+
+func run(ctx context.Context, j job) error {
+	if dir, err := filepath.Abs(j.bin); err == nil {
+		j.bin = dir
+	}
+	rows := map[string][]result{}
+	order := []string{"bare stream", "ingest", "restore"}
+	for range j.rounds {
+		bare, err := bareStream(ctx, j)
+		if err != nil {
+			return fmt.Errorf("bare stream: %w", err)
+		}
+		in, out, err := throughBox(ctx, j)
+		if err != nil {
+			return err
+		}
+		for i, r := range []result{bare, in, out} {
+			rows[order[i]] = append(rows[order[i]], r)
+		}
+	}
+	fmt.Printf("%d blocks of %d bytes, %d rounds in turns, medians; host: the box, or the far end of the stream\n\n", j.blocks, j.block, j.rounds)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tMB/s\tspread\thost CPU s/GB\thost peak RSS MB\thost anonymous MB\tto the bare stream\t")
+	base := median(rows[order[0]], func(r result) float64 { return r.rate(j) })
+	for _, name := range order {
+		rs := rows[name]
+		rate := func(r result) float64 { return r.rate(j) }
+		lo, hi := spread(rs, rate)
+		fmt.Fprintf(w, "%s\t%.0f\t%.0f-%.0f\t%.2f\t%.0f\t%.0f\t%.2f\t\n", name, median(rs, rate), lo, hi,
+			median(rs, func(r result) float64 { return r.cpu(j) }),
+			median(rs, func(r result) float64 { return float64(r.host.peak) / 1e6 }),
+			median(rs, func(r result) float64 { return float64(r.host.anon) / 1e6 }),
+			median(rs, rate)/base)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return idle(ctx, j)
+}
+
+func median(rs []result, of func(result) float64) float64 {
+	v := values(rs, of)
+	return v[len(v)/2]
+}
+
+func spread(rs []result, of func(result) float64) (lo, hi float64) {
+	v := values(rs, of)
+	return v[0], v[len(v)-1]
+}
+
+func values(rs []result, of func(result) float64) []float64 {
+	v := make([]float64, len(rs))
+	for i, r := range rs {
+		v[i] = of(r)
+	}
+	slices.Sort(v)
+	return v
+}
+
+// A boxProcess is a running seederd with a fresh state folder.
+type boxProcess struct {
+	cmd   *exec.Cmd
+	state string
+	log   bytes.Buffer
+	api.BoxStatus
+}
+
+func startBox(ctx context.Context, j job, operator string) (*boxProcess, error) {
+	state, err := os.MkdirTemp("", "cobox-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &boxProcess{state: state}
+	b.cmd = exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", state, "-operator", operator,
+		"-listen", "/ip4/127.0.0.1/tcp/0", "-mdns=off", "-dht=server")
+	b.cmd.Stderr = &b.log
+	if err := b.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for range 200 {
+		out, err := exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", state, "-status", "-json").Output()
+		if err == nil {
+			return b, json.Unmarshal(out, &b.BoxStatus)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, fmt.Errorf("the box does not answer: %w", b.end())
+}
+
+// end kills the box and removes its state; the error is what it logged.
+func (b *boxProcess) end() error {
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+	if err := os.RemoveAll(b.state); err != nil {
+		return err
+	}
+	if text := b.log.String(); strings.Contains(text, "ERROR") {
+		return fmt.Errorf("the box logged: %s", text)
+	}
+	return nil
+}
+
+// idle measures a box that has nothing to do.
+func idle(ctx context.Context, j job) error {
+	p, err := newPartner()
+	if err != nil {
+		return err
+	}
+	b, err := startBox(ctx, j, p.operatorText())
+	if err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second) // it has started
+	const watched = 10 * time.Second
+	s, err := sample(b.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	time.Sleep(watched)
+	u, err := s.end()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\na box with nothing to do: %.0f MB resident at most (%.0f MB anonymous), %.2f %% of a core over %v\n",
+		float64(u.peak)/1e6, float64(u.anon)/1e6, 100*u.cpu.Seconds()/watched.Seconds(), watched)
+	return b.end()
+}

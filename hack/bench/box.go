@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cobox/seeder/api"
+	"cobox/seeder/client"
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+	"cobox/seeder/replicate"
+	"cobox/seeder/store"
+	"cobox/seeder/swarm"
+
+	"bytes"
+	"encoding/json"
+	"net/http"
+)
+
+// randomBlocks returns n blocks that do not compress; the same in every run.
+func randomBlocks(n, size int) [][]byte {
+	r := rand.NewChaCha8([32]byte{1})
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = make([]byte, size)
+		_, _ = r.Read(list[i]) // never fails
+	}
+	return list
+}
+
+// A partner is the near end: its keys, and those of the operator who grants it room.
+type partner struct {
+	operator, partner, device ed25519.PrivateKey
+}
+
+func newPartner() (*partner, error) {
+	p := &partner{}
+	for _, k := range []*ed25519.PrivateKey{&p.operator, &p.partner, &p.device} {
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			return nil, err
+		}
+		*k = key
+	}
+	return p, nil
+}
+
+func (p *partner) operatorText() string { return identity.OperatorKeyOf(p.operator).String() }
+
+// grant gives the partner room on a box, over its socket.
+func (p *partner) grant(ctx context.Context, b *boxProcess) error {
+	box, err := identity.ParseBoxKey(b.ID)
+	if err != nil {
+		return err
+	}
+	st, err := identity.SignGrant(p.operator, identity.Grant{
+		Box: box, Partner: identity.PartnerKeyOf(p.partner), QuotaBytes: 1 << 40, MaxFeeds: 10, Issued: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(api.Grants{Grant: st.String()})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://box/v1/grants", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := api.SocketClient(api.SocketPath(b.state)).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return api.ReadAnswer(resp, 1<<20, nil)
+}
+
+func (p *partner) cert() ([]byte, error) {
+	st, err := identity.SignDeviceCert(p.partner, identity.DeviceCert{
+		Partner: identity.PartnerKeyOf(p.partner), Device: identity.DeviceKeyOf(p.device),
+		Scope: identity.ScopeFull, Issued: time.Now(),
+	})
+	return st.Append(nil), err
+}
+
+// throughBox brings a fresh feed into a fresh box, and reads it back.
+func throughBox(ctx context.Context, j job) (in, out result, err error) {
+	p, err := newPartner()
+	if err != nil {
+		return in, out, err
+	}
+	b, err := startBox(ctx, j, p.operatorText())
+	if err != nil {
+		return in, out, err
+	}
+	defer func() { err = errors.Join(err, b.end()) }()
+	if err := p.grant(ctx, b); err != nil {
+		return in, out, err
+	}
+	dir, err := os.MkdirTemp("", "cobox-bench-")
+	if err != nil {
+		return in, out, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	st, err := store.Open(filepath.Join(dir, "store"), store.Config{})
+	if err != nil {
+		return in, out, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	f, err := writeFeed(ctx, st, j)
+	if err != nil {
+		return in, out, err
+	}
+	host, err := swarm.New(swarm.Config{Key: p.device})
+	if err != nil {
+		return in, out, err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	cert, err := p.cert()
+	if err != nil {
+		return in, out, err
+	}
+	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
+	if err != nil {
+		return in, out, err
+	}
+	if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
+		return in, out, err
+	}
+	if in, err = ingest(ctx, b, box, f); err != nil {
+		return in, out, fmt.Errorf("ingest: %w", err)
+	}
+	if out, err = restore(ctx, b, box, f); err != nil {
+		return in, out, fmt.Errorf("restore: %w", err)
+	}
+	return in, out, nil
+}
+
+// writeFeed makes the feed on the near end's disk, before anything is measured.
+func writeFeed(ctx context.Context, st *store.Store, j job) (*store.Feed, error) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	m := feed.NewManifest(key.Public().(ed25519.PublicKey))
+	f, err := st.Create(m.Key())
+	if err != nil {
+		return nil, err
+	}
+	if err := f.SetManifest(m); err != nil {
+		return nil, err
+	}
+	sign := func(h feed.Head) (feed.Head, error) { return feed.Sign(m.Key(), m, key, h) }
+	const group = 64
+	r := rand.NewChaCha8([32]byte{2})
+	for done := 0; done < j.blocks; done += group {
+		list := make([][]byte, min(group, j.blocks-done))
+		for i := range list {
+			list[i] = make([]byte, j.block)
+			_, _ = r.Read(list[i])
+		}
+		if _, err := f.Append(ctx, list, sign); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// ingest is over when the box has announced that all blocks are on its disk.
+func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) (result, error) {
+	x := replicate.New(replicate.Config{})
+	x.Add(f, replicate.Options{Writer: true})
+	watch, err := sample(b.cmd.Process.Pid)
+	if err != nil {
+		return result{}, err
+	}
+	changed := make(chan struct{}, 1)
+	defer x.Watch(f.Key(), func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- box.Replicate(ctx, x) }()
+	length := f.Durable().Head.Length
+	for {
+		if r := x.Progress(f.Key()).Remotes; len(r) == 1 && r[0].Contiguous == length {
+			break
+		}
+		select {
+		case <-changed:
+		case err := <-ended:
+			return result{}, fmt.Errorf("replication ended: %w", err)
+		}
+	}
+	took := time.Since(began)
+	u, err := watch.end()
+	return result{took: took, host: u}, err
+}
+
+// restore reads all blocks in order, verified, and throws them away.
+func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) (result, error) {
+	r := client.NewReader(replicate.Config{})
+	r.Open(f.Key())
+	watch, err := sample(b.cmd.Process.Pid)
+	if err != nil {
+		return result{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began := time.Now()
+	go func() { _ = box.Replicate(ctx, r.Exchange()) }()
+	head, err := r.Head(ctx, f.Key(), f.Durable().Head.Length)
+	if err != nil {
+		return result{}, err
+	}
+	indexes := make([]uint64, head.Length)
+	for i := range indexes {
+		indexes[i] = uint64(i)
+	}
+	r.Prefetch(ctx, f.Key(), indexes)
+	for _, i := range indexes {
+		if _, err := r.Block(ctx, f.Key(), i); err != nil {
+			return result{}, err
+		}
+	}
+	took := time.Since(began)
+	u, err := watch.end()
+	return result{took: took, host: u}, err
+}

@@ -1,0 +1,36 @@
+// Command bench measures a real box: a seederd process takes in 1 GiB of random
+// data in blocks of 64 KiB over libp2p on this computer, and gives it back. In
+// the same run a bare libp2p stream carries the same bytes between the same two
+// kinds of processes, so that the figures can be read as ratios: the machine's
+// own speed cancels out.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	bin := flag.String("bin", "bin", "the `folder` with the programs")
+	size := flag.Int("mib", 1024, "how many `MiB` to move")
+	block := flag.Int("block", 64<<10, "the size of a block in `bytes`")
+	rounds := flag.Int("rounds", 3, "`times` to measure; the median is shown")
+	sink := flag.Bool("sink", false, "be the other end of the bare stream (for internal use)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if *sink {
+		err = runSink(ctx)
+	} else {
+		err = run(ctx, job{bin: *bin, blocks: *size << 20 / *block, block: *block, rounds: *rounds})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		os.Exit(1)
+	}
+}
