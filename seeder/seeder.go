@@ -247,8 +247,11 @@ func (s *Seeder) replicate(ctx context.Context, st swarm.Stream) {
 		Name:  peer.String(),
 		Allow: func(key feed.Key) bool { return s.heldPin(key, cert.Partner) != nil },
 	})
-	if err != nil {
-		s.log.Warn("replication ended", "error", err)
+	switch {
+	case errors.Is(err, replicate.ErrPeer):
+		s.log.Warn("a peer was cut off", "error", err)
+	case err != nil:
+		s.log.Debug("replication ended", "error", err) // devices come and go
 	}
 }
 

@@ -39,8 +39,12 @@ func run(ctx context.Context, j job) error {
 		j.bin = dir
 	}
 	rows := map[string][]result{}
-	order := []string{"bare stream", "ingest", "restore"}
+	order := []string{"bare stream", "plain file", "ingest", "restore"}
 	for range j.rounds {
+		file, err := plainFile(j)
+		if err != nil {
+			return fmt.Errorf("plain file: %w", err)
+		}
 		bare, err := bareStream(ctx, j)
 		if err != nil {
 			return fmt.Errorf("bare stream: %w", err)
@@ -49,11 +53,11 @@ func run(ctx context.Context, j job) error {
 		if err != nil {
 			return err
 		}
-		for i, r := range []result{bare, in, out} {
+		for i, r := range []result{bare, file, in, out} {
 			rows[order[i]] = append(rows[order[i]], r)
 		}
 	}
-	fmt.Printf("%d blocks of %d bytes, %d rounds in turns, medians; host: the box, or the far end of the stream\n\n", j.blocks, j.block, j.rounds)
+	fmt.Printf("%d blocks of %d bytes, %d rounds in turns, medians\nhost: the box, the far end of the stream, or who writes the file\n\n", j.blocks, j.block, j.rounds)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tMB/s\tspread\thost CPU s/GB\thost peak RSS MB\thost anonymous MB\tto the bare stream\t")
 	base := median(rows[order[0]], func(r result) float64 { return r.rate(j) })

@@ -66,7 +66,7 @@ func (b *box) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		b.cmd.Stdout, b.cmd.Stderr = f, f
 	}
 	if err := b.cmd.Start(); err != nil {

@@ -17,7 +17,7 @@ func ReadConfig(fs *flag.FlagSet, path string) error {
 	if err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	given := make(map[string]bool)
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	lines := bufio.NewScanner(f)

@@ -59,7 +59,7 @@ func (b *backup) readFile(ctx context.Context, c *chunker, e *entry) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	b.filesRead.Add(1)
 	if b.Opened != nil {
 		b.Opened(e.path)

@@ -20,7 +20,7 @@ func syncFiles(root *os.Root) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	return unix.Syncfs(int(dir.Fd()))
 }
 

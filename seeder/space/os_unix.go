@@ -55,7 +55,7 @@ func inFolder(root *os.Root, name string, f func(dir int, base string) error) er
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	return f(int(dir.Fd()), path.Base(name))
 }
 

@@ -120,7 +120,7 @@ func (r *restore) sameContent(ctx context.Context, name string, n *Node) (bool, 
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	different := errors.New("different")
 	buf := make([]byte, maxChunk)
 	err = r.reader.content(ctx, n, nil, func(_ uint64, it Item) error {

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"slices"
+
 	"cobox/seeder/compact"
 	"cobox/seeder/feed"
 )
@@ -81,43 +83,78 @@ func (*Data) Type() uint64 { return typeData }
 
 // Append implements [Message].
 func (m *Data) Append(b []byte) []byte {
-	head, value, tail := m.AppendParts(b)
-	return append(append(head, value...), tail...)
+	b = m.appendHead(b)
+	if m.Block != nil {
+		b = append(b, m.Block.Value...)
+	}
+	return m.appendTail(b)
 }
 
-// AppendParts appends what stands before the block's value to b, and returns
-// the value and what follows it apart, so that a large block need not be copied.
-// Head, value and tail after each other are the body. Without a block, value and
-// tail are empty.
+// AppendParts appends to b what stands before the block's value, and returns the
+// value and what follows it apart, so that a large block need not be copied:
+// head, value and tail after each other are what Append returns. Value is the
+// block's own slice, nil without a block; head and tail share b's array.
 func (m *Data) AppendParts(b []byte) (head, value, tail []byte) {
+	b = m.appendHead(slices.Grow(b, m.sizeWithoutValue()))
+	at := len(b)
+	b = m.appendTail(b)
+	if m.Block != nil {
+		value = m.Block.Value
+	}
+	return b[:at:at], value, b[at:]
+}
+
+// appendHead appends what stands before the block's value.
+func (m *Data) appendHead(b []byte) []byte {
 	b = append(b, flag(m.Block != nil, hasBlock)|flag(m.Hash != nil, hasHash)|flag(m.Seek != nil, hasSeek)|
 		flag(m.Upgrade != nil, hasUpgrade)|flag(m.Manifest != nil, hasManifest))
-	b = compact.AppendUint(b, m.ID)
-	b = compact.AppendUint(b, m.Fork)
-	rest := b
+	b = compact.AppendUint(compact.AppendUint(b, m.ID), m.Fork)
 	if p := m.Block; p != nil {
-		b = compact.AppendUint(b, p.Index)
-		head, value = compact.AppendUint(b, uint64(len(p.Value))), p.Value
-		rest = appendNodes(nil, p.Nodes)
+		b = compact.AppendUint(compact.AppendUint(b, p.Index), uint64(len(p.Value)))
+	}
+	return b
+}
+
+// appendTail appends what follows the block's value.
+func (m *Data) appendTail(b []byte) []byte {
+	if p := m.Block; p != nil {
+		b = appendNodes(b, p.Nodes)
 	}
 	if p := m.Hash; p != nil {
-		rest = appendNodes(compact.AppendUint(rest, p.Index), p.Nodes)
+		b = appendNodes(compact.AppendUint(b, p.Index), p.Nodes)
 	}
 	if p := m.Seek; p != nil {
-		rest = appendNodes(compact.AppendUint(rest, p.Bytes), p.Nodes)
+		b = appendNodes(compact.AppendUint(b, p.Bytes), p.Nodes)
 	}
 	if p := m.Upgrade; p != nil {
-		rest = compact.AppendUint(compact.AppendUint(rest, p.Start), p.Length)
-		rest = appendNodes(appendNodes(rest, p.Nodes), p.Additional)
-		rest = compact.AppendBuffer(rest, p.Signature)
+		b = compact.AppendUint(compact.AppendUint(b, p.Start), p.Length)
+		b = appendNodes(appendNodes(b, p.Nodes), p.Additional)
+		b = compact.AppendBuffer(b, p.Signature)
 	}
 	if m.Manifest != nil {
-		rest = m.Manifest.Append(rest)
+		b = m.Manifest.Append(b)
 	}
-	if m.Block == nil {
-		return rest, nil, nil
+	return b
+}
+
+// sizeWithoutValue returns about how many bytes the message takes besides the
+// block's value; the manifest is left out.
+func (m *Data) sizeWithoutValue() int {
+	const number, node = 9, 50 // at most
+	n := 12 * number
+	if m.Block != nil {
+		n += node * len(m.Block.Nodes)
 	}
-	return head, value, rest
+	if m.Hash != nil {
+		n += node * len(m.Hash.Nodes)
+	}
+	if m.Seek != nil {
+		n += node * len(m.Seek.Nodes)
+	}
+	if m.Upgrade != nil {
+		n += node*(len(m.Upgrade.Nodes)+len(m.Upgrade.Additional)) + len(m.Upgrade.Signature)
+	}
+	return n
 }
 
 func appendNodes(b []byte, nodes []feed.Node) []byte {

@@ -236,7 +236,7 @@ func (m *Bitfield) Append(b []byte) []byte {
 func parseBitfield(d *compact.Decoder) *Bitfield {
 	m := &Bitfield{Start: d.Uint()}
 	n := d.Count(4)
-	if n > maxWords {
+	if n > maxWords || m.Start%32 != 0 {
 		d.Fail(compact.ErrRange)
 		return m
 	}
