@@ -211,17 +211,29 @@ func (p *peer) onData(d *wire.Data) error {
 		r.finished(q, late)
 		return err
 	}
-	if d.Block != nil {
-		if r.feed.Known(q.index) {
-			r.x.stats.duplicates.Add(1)
-			r.finished(q, late)
-			return nil
-		}
-		d.Block.HashBlock()
+	if d.Block == nil {
+		return p.keep(answer{p: p, q: q, d: d, late: late})
 	}
-	err := r.store(d)
-	r.finished(q, late)
-	return p.judge(q, err)
+	if r.feed.Known(q.index) {
+		r.x.stats.duplicates.Add(1)
+		r.finished(q, late)
+		return nil
+	}
+	if len(d.Block.Value) < handOver {
+		return p.keep(answer{p: p, q: q, d: d, late: late})
+	}
+	p.s.hand(answer{p: p, q: q, d: d, late: late})
+	return nil
+}
+
+// keep hashes, verifies and stores an answer. An error ends the session.
+func (p *peer) keep(a answer) error {
+	if a.d.Block != nil {
+		a.d.Block.HashBlock()
+	}
+	err := p.r.store(a.d)
+	p.r.finished(a.q, a.late)
+	return p.judge(a.q, err)
 }
 
 // answered takes an answered request off the session's books.

@@ -79,6 +79,7 @@ type Exchange struct {
 	requestTimeout time.Duration
 	writeTimeout   time.Duration
 	stats          counters
+	buffers        sync.Pool // of *[]byte, for blocks
 
 	mu       sync.RWMutex
 	replicas map[feed.DiscoveryKey]*replica // mu

@@ -17,6 +17,7 @@ import (
 
 // A memFeed keeps a feed in memory: what is put is durable at once.
 type memFeed struct {
+	key    feed.Key
 	mu     sync.Mutex
 	state  feed.State
 	nodes  map[uint64]feed.Node
@@ -31,12 +32,12 @@ type memFeed struct {
 
 func newMemFeed(key feed.Key) *memFeed {
 	return &memFeed{
-		state: feed.State{Key: key}, nodes: map[uint64]feed.Node{}, blocks: map[uint64][]byte{},
+		key: key, state: feed.State{Key: key}, nodes: map[uint64]feed.Node{}, blocks: map[uint64][]byte{},
 		watch: map[int]func(){}, puts: map[uint64]int{},
 	}
 }
 
-func (f *memFeed) Key() feed.Key { return f.state.Key }
+func (f *memFeed) Key() feed.Key { return f.key }
 
 func (f *memFeed) Node(i uint64) (feed.Node, error) {
 	f.mu.Lock()

@@ -49,6 +49,10 @@ type session struct {
 	asks     []ask      // mu; requests of the peer, in the order to answer them
 	untold   []*peer    // mu; peers whose side has to hear what we have
 	hungry   []*peer    // mu; peers that may have something for us
+	arrived  []answer   // mu; blocks on their way to the keepers
+	toKeep   *sync.Cond // one of them, or the end; mu
+	keeping  int        // mu; bytes of blocks from the reader to the store
+	readAll  bool       // mu; the reader has ended: no more blocks come
 	deferred []deferred // mu while collecting; then the reader's own
 	flow     flow       // mu
 	nextID   uint64     // mu
@@ -80,7 +84,7 @@ const (
 // error that wraps [ErrPeer] in the last.
 func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
 	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int)}
-	s.work = sync.NewCond(&s.mu)
+	s.work, s.toKeep = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 
 	x.mu.Lock()
 	x.sessions[s] = struct{}{}
@@ -100,8 +104,16 @@ func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
 	wg.Go(s.write)
 	wg.Go(func() { s.tick(done) })
 
+	for range keepers() {
+		wg.Go(s.keep)
+	}
+
 	s.end(s.read())
 	close(done)
+	s.mu.Lock()
+	s.readAll = true
+	s.toKeep.Broadcast()
+	s.mu.Unlock()
 	wg.Wait()
 
 	x.mu.Lock()
