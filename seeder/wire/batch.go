@@ -9,11 +9,11 @@ type Batch struct {
 	frame   []byte
 	item    []byte // room to build an item in
 	channel uint64 // of the last item
-	items   int
 }
 
 // maxBatch is the size of a batch's frame beyond which it takes no more
 // messages, in bytes. Saving is all there is to it, and that is done long before.
+// It cannot hold [MaxBatchItems].
 const maxBatch = 64 << 10
 
 // Append adds a message of c, which must have been opened by both sides. It
@@ -22,18 +22,17 @@ const maxBatch = 64 << 10
 func (b *Batch) Append(c *Channel, m Message) bool {
 	id := c.mustID()
 	b.item = m.Append(compact.AppendUint(b.item[:0], m.Type()))
-	if b.items > 0 && (b.items == MaxBatchItems/2 || len(b.frame)+len(b.item) > maxBatch) {
+	if len(b.frame) > 0 && len(b.frame)+len(b.item) > maxBatch {
 		return false
 	}
 	switch {
-	case b.items == 0:
+	case len(b.frame) == 0:
 		b.frame = compact.AppendUint([]byte{0, controlBatch}, id)
 	case b.channel != id:
 		b.frame = compact.AppendUint(append(b.frame, 0), id)
 	}
 	b.frame = compact.AppendBuffer(b.frame, b.item)
 	b.channel = id
-	b.items++
 	return true
 }
 
@@ -41,6 +40,6 @@ func (b *Batch) Append(c *Channel, m Message) bool {
 // the batch; nil when it is empty already.
 func (b *Batch) Frame() []byte {
 	f := b.frame
-	b.frame, b.items = nil, 0
+	b.frame = nil
 	return f
 }

@@ -182,21 +182,22 @@ func (r *receiver) opened(remote uint64, protocol, id, handshake []byte) error {
 	return r.handle(Event{Kind: Opened, Channel: c, Handshake: handshake})
 }
 
-// rejected takes in the peer's reject.
+// rejected takes in the peer's reject. One of a channel that does not wait for
+// an answer is passed over: it tells us nothing that we could act on.
 func (r *receiver) rejected(local uint64) error {
-	var c *Channel
-	if local > 0 && local <= uint64(len(r.local)) {
-		c = r.local[local-1]
-	}
-	switch {
-	case c != nil && c.state == abandoned:
-		r.end(c)
+	if local == 0 || local > uint64(len(r.local)) {
 		return nil
-	case c != nil && c.state == opening:
-		r.end(c)
-		return r.handle(Event{Kind: Rejected, Channel: c})
 	}
-	return fmt.Errorf("%w: it rejected channel %d, which does not wait for an answer", ErrProtomux, local)
+	c := r.local[local-1]
+	if c == nil || c.state != opening && c.state != abandoned {
+		return nil
+	}
+	told := c.state == abandoned // the owner does not wait for it any more
+	r.end(c)
+	if told {
+		return nil
+	}
+	return r.handle(Event{Kind: Rejected, Channel: c})
 }
 
 // closed takes in the peer's close. One for a channel that is gone was under
