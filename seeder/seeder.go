@@ -217,11 +217,14 @@ func (s *Seeder) server(h http.Handler) *http.Server {
 	}
 }
 
+// serve answers until the server or the listener is closed: at the end either
+// may come first.
 func serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("answering the API: %w", err)
+	err := srv.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("answering the API: %w", err)
 }
 
 // handshakeTime is how long a peer may take for the nonces.

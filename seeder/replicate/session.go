@@ -84,6 +84,7 @@ const (
 // error that wraps [ErrPeer] in the last.
 func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
 	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int)}
+	s.mux.Alias(protocolAlias, protocolName) // JavaScript pairs both
 	s.work, s.toKeep = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 
 	x.mu.Lock()

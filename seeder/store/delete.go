@@ -1,13 +1,10 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"cobox/seeder/feed"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 // Delete deletes a feed. Its space is free when it returns; [ErrNotFound] when
@@ -15,44 +12,82 @@ import (
 func (s *Store) Delete(key feed.Key) error {
 	s.making.Lock()
 	defer s.making.Unlock()
-	f, err := s.Feed(key)
-	if err != nil {
+	dk := key.DiscoveryKey()
+	f, err := s.Find(dk)
+	switch {
+	case err == nil:
+		err = s.deleteFeed(f)
+	case errors.Is(err, ErrDamaged):
+		err = s.noteDeletion(dk)
+	case s.deletionUnfinished(dk):
+		err = nil
+	default:
 		return err
 	}
-	// What is under way is committed first, so that no commit writes to a feed
-	// that is gone.
+	if err == nil {
+		err = s.finishDeletion(dk)
+	}
+	if err != nil {
+		return fmt.Errorf("deleting feed %s: %w", dk, err)
+	}
+	s.room.hold()
+	return nil
+}
+
+// deleteFeed takes a feed out of the index, and out of memory.
+func (s *Store) deleteFeed(f *Feed) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	// From here on no commit takes anything of the feed, and the one under way
+	// is waited for, so that nothing is written of a feed that is gone.
 	f.mu.Lock()
+	before := f.err
 	f.err = fmt.Errorf("%w: feed was deleted", ErrClosed)
 	f.mu.Unlock()
-	if err := s.commits.flush(context.Background()); err != nil {
+	s.commits.settle()
+	err := s.noteDeletion(f.dk)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.err = before
 		return err
 	}
-	err = s.update(func(t *badger.Txn) error {
-		return errors.Join(t.Set(feedKey(keyDeleted, f.dk), nil), t.Delete(feedKey(keyFeed, f.dk)))
-	})
-	if err != nil {
-		return fmt.Errorf("deleting feed %s: %w", f.dk, err)
-	}
-	s.mu.Lock()
-	delete(s.feeds, f.dk)
-	s.mu.Unlock()
-	f.mu.Lock()
 	for _, file := range f.touched {
 		s.files.release(file)
 	}
 	f.clearPendingLocked()
-	f.mu.Unlock()
-	s.pages.forget(f)
-	if err := s.finishDeletion(f.dk); err != nil {
-		return fmt.Errorf("deleting feed %s: %w", f.dk, err)
-	}
+	f.rec = newRecord(f.key)
+	f.durable, f.bits = f.rec.state, &feed.Bitfield{}
+	f.contiguous, f.blocks, f.bytes = 0, 0, 0
+	f.forgetLocked()
 	return nil
+}
+
+// noteDeletion replaces a feed's record by a note that it is to be removed.
+func (s *Store) noteDeletion(dk feed.DiscoveryKey) error {
+	err := s.index.write(deleteFree, entry{feedKey(keyDeleted, dk), []byte{}}, entry{key: feedKey(keyFeed, dk)})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.feeds, dk)
+	delete(s.damaged, dk)
+	return nil
+}
+
+func (s *Store) deletionUnfinished(dk feed.DiscoveryKey) bool {
+	_, err := s.index.get(feedKey(keyDeleted, dk))
+	return err == nil
 }
 
 // finishDeletions ends deletions that a crash interrupted.
 func (s *Store) finishDeletions() error {
 	var left []feed.DiscoveryKey
-	err := s.each([]byte{keyDeleted}, func(key, _ []byte) error {
+	err := s.index.each([]byte{keyDeleted}, nil, func(key, _ []byte) error {
+		if len(key) != 1+len(feed.DiscoveryKey{}) {
+			return fmt.Errorf("%w: note of a deletion", ErrDamaged)
+		}
 		left = append(left, feed.DiscoveryKey(key[1:]))
 		return nil
 	})
@@ -71,45 +106,9 @@ func (s *Store) finishDeletion(dk feed.DiscoveryKey) error {
 		return err
 	}
 	for _, kind := range []byte{keyNodes, keyBits, keyEvidence} {
-		if err := s.deleteKeys(feedKey(kind, dk), nil); err != nil {
+		if err := s.index.deleteKeys(feedKey(kind, dk), nil); err != nil {
 			return err
 		}
 	}
-	return s.update(func(t *badger.Txn) error { return t.Delete(feedKey(keyDeleted, dk)) })
-}
-
-// deleteKeys deletes the keys with a prefix that match says to; nil for all.
-func (s *Store) deleteKeys(prefix []byte, match func(key []byte) bool) error {
-	var keys [][]byte
-	err := s.each(prefix, func(key, _ []byte) error {
-		if match == nil || match(key) {
-			keys = append(keys, append([]byte(nil), key...))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	w := &indexWriter{s: s}
-	for _, key := range keys {
-		if err := w.delete(key); err != nil {
-			return err
-		}
-	}
-	return w.commit()
-}
-
-func (w *indexWriter) delete(key []byte) error {
-	if w.t == nil {
-		w.t = w.s.db.NewTransaction(true)
-	}
-	err := w.t.Delete(key)
-	if !errors.Is(err, badger.ErrTxnTooBig) {
-		return err
-	}
-	if err := w.commit(); err != nil {
-		return err
-	}
-	w.t = w.s.db.NewTransaction(true)
-	return w.t.Delete(key)
+	return s.index.write(deleteFree, entry{key: feedKey(keyDeleted, dk)})
 }

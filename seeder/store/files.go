@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 
 	"cobox/seeder/durable"
 	"cobox/seeder/feed"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxOpenFiles bounds the block files that are open while nobody uses them.
@@ -20,7 +20,7 @@ const maxOpenFiles = 64
 // files opens block files, and keeps the last ones open.
 type files struct {
 	root string
-	step func(what string) error // called before each write; see Config.fault
+	step func(what string) error // called before each change; see Config.fault
 
 	mu   sync.Mutex
 	open map[string]*blockFile // by path; mu
@@ -41,13 +41,16 @@ func newFiles(root string, step func(string) error) *files {
 
 func (fs *files) dir(dk feed.DiscoveryKey) string { return filepath.Join(fs.root, dk.String()) }
 
-func (fs *files) path(dk feed.DiscoveryKey, gen uint64) string {
-	return filepath.Join(fs.dir(dk), fmt.Sprintf("%d.blocks", gen))
+const blocksSuffix = ".blocks"
+
+func (fs *files) path(dk feed.DiscoveryKey, generation uint64) string {
+	return filepath.Join(fs.dir(dk), strconv.FormatUint(generation, 10)+blocksSuffix)
 }
 
-// acquire opens a block file; with create it is made, durably, when it is not there.
-func (fs *files) acquire(dk feed.DiscoveryKey, gen uint64, create bool) (*blockFile, error) {
-	path := fs.path(dk, gen)
+// acquire opens a block file; with create it is made, durably, when it is not
+// there. Otherwise the error wraps fs.ErrNotExist then.
+func (fs *files) acquire(dk feed.DiscoveryKey, generation uint64, create bool) (*blockFile, error) {
+	path := fs.path(dk, generation)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	b := fs.open[path]
@@ -71,7 +74,7 @@ func (fs *files) acquire(dk feed.DiscoveryKey, gen uint64, create bool) (*blockF
 }
 
 func (fs *files) create(path string) (*os.File, error) {
-	if err := fs.step("create " + filepath.Base(path)); err != nil {
+	if err := fs.step("create"); err != nil {
 		return nil, err
 	}
 	if err := durable.Mkdir(filepath.Dir(path), 0o700); err != nil {
@@ -101,6 +104,7 @@ func (fs *files) release(b *blockFile) {
 	b.idle = fs.idle.PushBack(b)
 	for fs.idle.Len() > maxOpenFiles {
 		old := fs.idle.Remove(fs.idle.Front()).(*blockFile)
+		old.idle = nil
 		delete(fs.open, old.path)
 		_ = old.Close() // what was written to it was synced, or its error told
 	}
@@ -117,28 +121,53 @@ func (fs *files) write(b *blockFile, data []byte, at int64) error {
 
 // sync brings what was written to the disk.
 func (fs *files) sync(b *blockFile) error {
-	if err := fs.step("sync " + filepath.Base(b.path)); err != nil {
+	if err := fs.step("sync"); err != nil {
 		return err
 	}
-	return explain(unix.Fdatasync(int(b.Fd())))
+	if err := fdatasync(b.File); err != nil {
+		return explain(fmt.Errorf("syncing blocks: %w", err))
+	}
+	return nil
 }
 
-// punch gives the space of a part of a file back. Where the file system cannot
-// do that, the space stays taken: that is no error.
-func (fs *files) punch(b *blockFile, at, n int64) error {
-	if err := fs.step("punch " + filepath.Base(b.path)); err != nil {
-		return err
-	}
-	err := unix.Fallocate(int(b.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, n)
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+// punch gives the space of a part of a file back, as far as the file system can.
+// The file may be missing.
+func (fs *files) punch(dk feed.DiscoveryKey, generation uint64, at, n int64) error {
+	return fs.shrink(dk, generation, func(b *blockFile) error { return punchHole(b.File, at, n) })
+}
+
+// truncate cuts a file that is longer than size. The file may be missing.
+func (fs *files) truncate(dk feed.DiscoveryKey, generation uint64, size int64) error {
+	return fs.shrink(dk, generation, func(b *blockFile) error {
+		info, err := b.Stat()
+		if err != nil || info.Size() <= size {
+			return err
+		}
+		return b.Truncate(size)
+	})
+}
+
+func (fs *files) shrink(dk feed.DiscoveryKey, generation uint64, how func(*blockFile) error) error {
+	b, err := fs.acquire(dk, generation, false)
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return explain(err)
+	if err != nil {
+		return err
+	}
+	defer fs.release(b)
+	if err := fs.step("punch"); err != nil {
+		return err
+	}
+	if err := how(b); err != nil {
+		return explain(fmt.Errorf("giving space back: %w", err))
+	}
+	return nil
 }
 
 // remove deletes all files of a feed. Those in use give their space back when they are released.
 func (fs *files) remove(dk feed.DiscoveryKey) error {
-	if err := fs.step("remove " + dk.String()); err != nil {
+	if err := fs.step("remove"); err != nil {
 		return err
 	}
 	dir := fs.dir(dk)
@@ -155,10 +184,10 @@ func (fs *files) remove(dk feed.DiscoveryKey) error {
 	return durable.SyncDir(fs.root)
 }
 
-// removeGeneration deletes one file of a feed.
-func (fs *files) removeGeneration(dk feed.DiscoveryKey, gen uint64) error {
-	path := fs.path(dk, gen)
-	if err := fs.step("remove " + filepath.Base(path)); err != nil {
+// removeGeneration deletes one file of a feed, which may be missing.
+func (fs *files) removeGeneration(dk feed.DiscoveryKey, generation uint64) error {
+	path := fs.path(dk, generation)
+	if err := fs.step("remove"); err != nil {
 		return err
 	}
 	fs.mu.Lock()
@@ -172,32 +201,47 @@ func (fs *files) removeGeneration(dk feed.DiscoveryKey, gen uint64) error {
 	return nil
 }
 
+// generations returns the numbers of the files that a feed has.
+func (fs *files) generations(dk feed.DiscoveryKey) (list []uint64, err error) {
+	entries, err := os.ReadDir(fs.dir(dk))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), blocksSuffix); ok {
+			if n, err := strconv.ParseUint(name, 10, 64); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list, err
+}
+
+// feeds returns the discovery keys of the feeds that have a folder.
+func (fs *files) feeds() (list []feed.DiscoveryKey, err error) {
+	entries, err := os.ReadDir(fs.root)
+	for _, e := range entries {
+		if dk, err := feed.ParseDiscoveryKey(e.Name()); err == nil {
+			list = append(list, dk)
+		}
+	}
+	return list, err
+}
+
 func (fs *files) forgetLocked(b *blockFile) {
 	delete(fs.open, b.path)
 	if b.idle != nil {
 		fs.idle.Remove(b.idle)
+		b.idle = nil
 		_ = b.Close()
 	}
 }
 
-// close closes all files that nobody uses.
+// close closes all files; those in use when they are released.
 func (fs *files) close() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for _, b := range fs.open {
-		if b.uses == 0 {
-			_ = b.Close()
-		}
+		fs.forgetLocked(b)
 	}
-	clear(fs.open)
-	fs.idle.Init()
-}
-
-// freeBytes returns what a user without privileges can still write.
-func freeBytes(dir string) uint64 {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0
-	}
-	return st.Bavail * uint64(st.Bsize)
 }

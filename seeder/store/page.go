@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -20,6 +21,8 @@ const (
 	pageLeaves = 1 << pageDepth
 	pageSlots  = 2*pageLeaves - 1
 	pageRoot   = pageLeaves - 1 // not in the page
+	pageBitmap = pageSlots/8 + 1
+	maxLevel   = 40 / pageDepth // of the highest node of feed.MaxLength blocks
 )
 
 // A pageID names a page of a feed's tree.
@@ -47,6 +50,9 @@ func (id pageID) index(slot int) uint64 {
 	return offset<<(depth+1) + 1<<depth - 1
 }
 
+// root returns the tree node above all nodes of a page.
+func (id pageID) root() uint64 { return id.index(pageRoot) }
+
 // A page holds tree nodes in memory. It is guarded by its feed's mutex.
 type page struct {
 	id      pageID
@@ -61,16 +67,26 @@ func (p *page) node(slot int) feed.Node {
 	return feed.Node{Index: p.id.index(slot), Size: p.sizes[slot], Hash: p.hashes[slot]}
 }
 
+// holds reports whether just this node is in the page.
+func (p *page) holds(slot int, n *feed.Node) bool {
+	return p.has(slot) && p.sizes[slot] == n.Size && p.hashes[slot] == n.Hash
+}
+
 func (p *page) set(slot int, n feed.Node) {
 	p.present[slot>>6] |= 1 << (slot & 63)
 	p.sizes[slot], p.hashes[slot] = n.Size, n.Hash
 }
 
+func (p *page) unset(slot int) { p.present[slot>>6] &^= 1 << (slot & 63) }
+
 // cut takes the nodes out that reach beyond the first length blocks.
 func (p *page) cut(length uint64) {
+	if length > feed.MaxLength || feed.RightSpan(p.id.root()) < 2*length {
+		return
+	}
 	for slot := range pageSlots {
 		if p.has(slot) && feed.RightSpan(p.id.index(slot)) >= 2*length {
-			p.present[slot>>6] &^= 1 << (slot & 63)
+			p.unset(slot)
 		}
 	}
 }
@@ -86,48 +102,65 @@ func (p *page) derived(slot int) bool {
 }
 
 // appendTo appends the stored form: a bitmap of the nodes that are written, 64
-// bytes, then size and hash of each in the order of their slots.
+// bytes, then size (a varint) and hash of each in the order of their slots.
 func (p *page) appendTo(b []byte) []byte {
 	start := len(b)
-	b = append(b, make([]byte, pageSlots/8+1)...)
+	b = append(b, make([]byte, pageBitmap)...)
 	for slot := range pageSlots {
 		if !p.has(slot) || p.derived(slot) {
 			continue
 		}
 		b[start+slot>>3] |= 1 << (slot & 7)
-		b = compact.AppendUint(b, p.sizes[slot])
+		b = binary.AppendUvarint(b, p.sizes[slot])
 		b = append(b, p.hashes[slot][:]...)
 	}
 	return b
 }
 
-// parsePage reads what appendTo wrote.
+// parsePage reads what appendTo wrote, and nothing else.
 func parsePage(id pageID, data []byte) (*page, error) {
-	d := compact.NewDecoder(data)
-	bitmap := d.Bytes(pageSlots/8 + 1)
+	damaged := func(what string) error {
+		return fmt.Errorf("%w: page %d of level %d of the tree: %s", ErrDamaged, id.number, id.level, what)
+	}
+	if len(data) < pageBitmap || data[pageSlots>>3]>>(pageSlots&7) != 0 {
+		return nil, damaged("no bitmap of its nodes")
+	}
 	p := &page{id: id}
-	if bitmap != nil {
-		for slot := range pageSlots {
-			if bitmap[slot>>3]>>(slot&7)&1 == 1 {
-				p.set(slot, feed.Node{Size: d.Uint(), Hash: d.Fixed32()})
-			}
+	bitmap, rest := data[:pageBitmap], data[pageBitmap:]
+	for slot := range pageSlots {
+		if bitmap[slot>>3]>>(slot&7)&1 == 0 {
+			continue
 		}
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || n > 1 && rest[n-1] == 0 || size > compact.MaxUint || len(rest)-n < len(feed.Hash{}) {
+			return nil, damaged("it ends too early, or a size is impossible")
+		}
+		p.set(slot, feed.Node{Size: size, Hash: feed.Hash(rest[n : n+len(feed.Hash{})])})
+		rest = rest[n+len(feed.Hash{}):]
 	}
-	if d.Err() != nil || d.Len() != 0 || p.has(pageRoot) {
-		return nil, fmt.Errorf("%w: page %d of level %d", ErrDamaged, id.number, id.level)
+	if len(rest) > 0 || p.has(pageRoot) {
+		return nil, damaged("bytes after its end")
 	}
-	p.derive()
+	if !p.derive() {
+		return nil, damaged("nodes that do not fit together")
+	}
 	return p, nil
 }
 
-// derive computes the nodes that were not written, lower ones first.
-func (p *page) derive() {
+// derive computes the nodes that were not written, lower ones first. It reports
+// whether the page is as appendTo writes it.
+func (p *page) derive() bool {
 	for d := 1; d < pageDepth; d++ {
 		half := 1 << (d - 1)
 		for slot := 1<<d - 1; slot < pageSlots; slot += 2 << d {
-			if !p.has(slot) && p.has(slot-half) && p.has(slot+half) {
-				p.set(slot, feed.Parent(p.node(slot-half), p.node(slot+half)))
+			if !p.has(slot-half) || !p.has(slot+half) {
+				continue
 			}
+			if p.has(slot) || p.sizes[slot-half]+p.sizes[slot+half] > compact.MaxUint {
+				return false
+			}
+			p.set(slot, feed.Parent(p.node(slot-half), p.node(slot+half)))
 		}
 	}
+	return true
 }

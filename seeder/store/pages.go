@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"cobox/seeder/feed"
 )
@@ -23,7 +24,6 @@ type pageCache struct {
 
 type cacheKey struct {
 	feed *Feed
-	gen  uint64
 	id   pageID
 }
 
@@ -32,9 +32,8 @@ type cached struct {
 	page *page
 }
 
-func (c *pageCache) init() {
-	c.pages = make(map[cacheKey]*list.Element)
-	c.used = list.New()
+func newPageCache() *pageCache {
+	return &pageCache{pages: make(map[cacheKey]*list.Element), used: list.New()}
 }
 
 func (c *pageCache) get(k cacheKey) *page {
@@ -60,6 +59,7 @@ func (c *pageCache) put(k cacheKey, p *page) {
 	for c.used.Len() > maxCachedPages {
 		old := c.used.Remove(c.used.Back()).(cached)
 		delete(c.pages, old.key)
+		old.key.feed.recent[old.key.id.level].CompareAndSwap(old.page, nil)
 	}
 }
 
@@ -75,42 +75,60 @@ func (c *pageCache) forget(f *Feed) {
 	}
 }
 
+// recentPages are the page of each level that was used last: looking for a node
+// goes from level to level, mostly in the same pages. They are in memory
+// elsewhere too; the cache takes those out that it drops, so that many feeds do
+// not keep many pages.
+type recentPages [maxLevel + 1]atomic.Pointer[page]
+
+func (r *recentPages) forget() {
+	for level := range r {
+		r[level].Store(nil)
+	}
+}
+
 // pageLocked returns a page of the feed's tree as it is now: changed and not
 // committed, being committed, or as in the index. The page is there even when
 // no node of it is stored: it is empty then.
 func (f *Feed) pageLocked(id pageID) (*page, error) {
-	if p := f.dirty[id]; p != nil {
+	if id.level > maxLevel {
+		return nil, fmt.Errorf("feed %s: a tree node above all blocks: %w", f.dk, feed.ErrNoNode)
+	}
+	if p := f.recent[id.level].Load(); p != nil && p.id == id {
 		return p, nil
 	}
-	if p := f.committing[id]; p != nil {
-		return p, nil
+	p := f.dirty[id]
+	if p == nil {
+		p = f.committing[id]
 	}
-	k := cacheKey{f, f.rec.current().number, id}
-	if p := f.s.pages.get(k); p != nil {
-		return p, nil
+	if p == nil {
+		k := cacheKey{f, id}
+		if p = f.s.pages.get(k); p == nil {
+			var err error
+			if p, err = f.loadPageLocked(f.rec, id); err != nil {
+				return nil, err
+			}
+			f.s.pages.put(k, p)
+		}
 	}
-	p, err := f.loadPageLocked(id)
-	if err != nil {
-		return nil, err
-	}
-	f.s.pages.put(k, p)
+	f.recent[id.level].Store(p)
 	return p, nil
 }
 
-// loadPageLocked reads a page from the index: from the current generation, or
-// from the youngest before it that has the page, without what was truncated since.
-func (f *Feed) loadPageLocked(id pageID) (*page, error) {
-	gen, cut := f.rec.current().number, ^uint64(0)
-	for n := len(f.rec.retired); ; n-- {
-		data, err := f.s.get(nodesKey(f.dk, gen, id))
+// loadPageLocked reads a page from the index: from the record's layer, or from the
+// youngest before it that has the page, without what was truncated since. A
+// commit that a crash cut in two may have left nodes beyond the head: those
+// do not count either, since nobody knows that what comes there is the same.
+func (f *Feed) loadPageLocked(rec *record, id pageID) (*page, error) {
+	layer, cut := rec.layer, f.durable.Head.Length
+	for n := len(rec.retired); ; n-- {
+		data, err := f.s.index.get(nodesKey(f.dk, layer, id))
 		if err == nil {
 			p, err := parsePage(id, data)
 			if err != nil {
 				return nil, fmt.Errorf("feed %s: %w", f.dk, err)
 			}
-			if cut != ^uint64(0) {
-				p.cut(cut)
-			}
+			p.cut(cut)
 			return p, nil
 		}
 		if !errors.Is(err, ErrNotFound) {
@@ -119,8 +137,8 @@ func (f *Feed) loadPageLocked(id pageID) (*page, error) {
 		if n == 0 {
 			return &page{id: id}, nil
 		}
-		o := &f.rec.retired[n-1]
-		gen, cut = o.generation, min(cut, o.common)
+		o := &rec.retired[n-1]
+		layer, cut = o.layer, min(cut, o.common)
 	}
 }
 
@@ -132,7 +150,38 @@ func (f *Feed) nodeLocked(index uint64) (feed.Node, error) {
 		return feed.Node{}, err
 	}
 	if !p.has(slot) {
-		return feed.Node{}, fmt.Errorf("feed %s: tree node %d: %w", f.dk, index, feed.ErrNoNode)
+		return feed.Node{}, &noNode{f.dk, index}
 	}
 	return p.node(slot), nil
+}
+
+// noNode is a cheap error: most of those who look for nodes look for where they end.
+type noNode struct {
+	dk    feed.DiscoveryKey
+	index uint64
+}
+
+func (e *noNode) Error() string {
+	return fmt.Sprintf("feed %s: tree node %d: %v", e.dk, e.index, feed.ErrNoNode)
+}
+
+func (e *noNode) Unwrap() error { return feed.ErrNoNode }
+
+// setNodesLocked adds verified nodes. Where there is another one already, it is
+// one that a crash or damage left, and goes.
+func (f *Feed) setNodesLocked(nodes []feed.Node) error {
+	for i := range nodes {
+		n := &nodes[i]
+		id, slot := place(n.Index)
+		p, err := f.pageLocked(id)
+		if err != nil {
+			return err
+		}
+		if p.holds(slot, n) {
+			continue
+		}
+		f.dirty[id] = p
+		p.set(slot, *n)
+	}
+	return nil
 }

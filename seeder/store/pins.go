@@ -6,22 +6,15 @@ import (
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 	"cobox/seeder/pin"
-
-	"github.com/dgraph-io/badger/v4"
 )
-
-func pinKey(key feed.Key, partner identity.PartnerKey) []byte {
-	b := append([]byte{keyPin}, key[:]...)
-	return append(b, partner[:]...)
-}
 
 // PutPin keeps a pin, durably; one of the same feed and partner is replaced.
 func (s *Store) PutPin(p pin.Pin) error {
 	value, err := p.Append(nil)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.index.write(deleteFree, entry{pinKey(p.Feed, p.Partner), value})
 	}
-	if err := s.update(func(t *badger.Txn) error { return t.Set(pinKey(p.Feed, p.Partner), value) }); err != nil {
+	if err != nil {
 		return fmt.Errorf("storing a pin: %w", err)
 	}
 	return nil
@@ -29,7 +22,7 @@ func (s *Store) PutPin(p pin.Pin) error {
 
 // DeletePin deletes a pin, durably. Deleting one that is not there does nothing.
 func (s *Store) DeletePin(key feed.Key, partner identity.PartnerKey) error {
-	if err := s.update(func(t *badger.Txn) error { return t.Delete(pinKey(key, partner)) }); err != nil {
+	if err := s.index.write(deleteFree, entry{key: pinKey(key, partner)}); err != nil {
 		return fmt.Errorf("deleting a pin: %w", err)
 	}
 	return nil
@@ -37,7 +30,7 @@ func (s *Store) DeletePin(key feed.Key, partner identity.PartnerKey) error {
 
 // Pins returns all pins, in the order of their feed keys.
 func (s *Store) Pins() (pins []pin.Pin, err error) {
-	err = s.each([]byte{keyPin}, func(_, value []byte) error {
+	err = s.index.each([]byte{keyPin}, nil, func(_, value []byte) error {
 		p, err := pin.Parse(value)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -50,12 +43,13 @@ func (s *Store) Pins() (pins []pin.Pin, err error) {
 
 // PutMeta keeps a small record of the store's owner under a name, durably.
 func (s *Store) PutMeta(name string, value []byte) error {
-	key := append([]byte{keyMeta}, name...)
-	if err := s.update(func(t *badger.Txn) error { return t.Set(key, value) }); err != nil {
+	if err := s.index.write(deleteFree, entry{metaKey(name), append([]byte{}, value...)}); err != nil {
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
 	return nil
 }
 
 // Meta returns a record of the store's owner, or [ErrNotFound].
-func (s *Store) Meta(name string) ([]byte, error) { return s.get(append([]byte{keyMeta}, name...)) }
+func (s *Store) Meta(name string) ([]byte, error) { return s.index.get(metaKey(name)) }
+
+func metaKey(name string) []byte { return append([]byte{keyMeta}, name...) }

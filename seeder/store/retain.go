@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,7 +14,7 @@ import (
 type Truncation struct {
 	Head feed.Head // before
 	Kept uint64    // blocks that stayed
-	At   time.Time
+	At   time.Time // when it came here
 }
 
 // Truncations returns the truncations of the feed whose blocks are still kept, oldest first.
@@ -23,8 +22,8 @@ func (f *Feed) Truncations() []Truncation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []Truncation
-	for _, o := range f.rec.retired {
-		if !o.expired {
+	for i := range f.rec.retired {
+		if o := &f.rec.retired[i]; o.stage == kept {
 			list = append(list, Truncation{o.head, o.common, o.at})
 		}
 	}
@@ -32,95 +31,124 @@ func (f *Feed) Truncations() []Truncation {
 }
 
 // Expire gives the space of blocks back that writers truncated longer than
-// retention before now.
+// retention before now. Of a frozen feed nothing expires. One feed's error does
+// not keep the others from expiring.
 func (s *Store) Expire(now time.Time, retention time.Duration) error {
 	var errs []error
 	for _, f := range s.all() {
-		if err := f.expire(now.Add(-retention)); err != nil {
-			errs = append(errs, fmt.Errorf("feed %s: %w", f.dk, err))
+		if err := f.expire(now.Add(-retention)); err != nil && !errors.Is(err, ErrClosed) {
+			errs = append(errs, fmt.Errorf("dropping truncated blocks of feed %s: %w", f.dk, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// expire is done in steps that a crash may come between: the index says that the
+// blocks may go; they go; the index says that they are gone.
 func (f *Feed) expire(before time.Time) error {
-	f.mu.Lock()
-	due := slices.ContainsFunc(f.rec.retired, func(o retired) bool { return !o.expired && o.at.Before(before) })
-	f.mu.Unlock()
-	if !due {
+	if f.settled(before) {
 		return nil
 	}
-	if err := f.Flush(context.Background()); err != nil {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if f.Frozen() != nil {
+		return nil
+	}
+	if err := f.dropLitter(); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	rec := *f.rec
-	rec.retired = slices.Clone(rec.retired)
-	var gone []retired
+	rec := f.mark(func(o *retired) bool { return o.stage == kept && o.at.Before(before) }, expired)
+	if err := f.commitNow(); err != nil {
+		return err
+	}
 	for i := range rec.retired {
-		if o := &rec.retired[i]; !o.expired && o.at.Before(before) {
-			o.expired = true
-			gone = append(gone, *o)
+		if rec.retired[i].stage == expired {
+			if err := f.removeRetired(rec, i); err != nil {
+				return err
+			}
 		}
 	}
-	f.rec = &rec
-	f.changed = true
-	f.mu.Unlock()
-	// The index says first that the blocks are gone.
-	if err := f.s.commits.added(f, size{}); err != nil {
+	f.mark(func(o *retired) bool { return o.stage == expired }, gone)
+	if err := f.commitNow(); err != nil {
 		return err
 	}
-	if err := f.Flush(context.Background()); err != nil {
-		return err
+	return f.joinLayers()
+}
+
+// settled reports whether there is nothing to expire.
+func (f *Feed) settled(before time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.frozen != nil || f.err != nil {
+		return true
 	}
-	for _, o := range gone {
-		if err := f.removeRetired(&rec, o); err != nil {
+	if len(f.rec.litter) > 0 {
+		return false
+	}
+	// The oldest that has not gone goes first: see mark.
+	for i := range f.rec.retired {
+		if o := &f.rec.retired[i]; o.stage != gone {
+			return o.stage == kept && !o.at.Before(before)
+		}
+	}
+	return true
+}
+
+// mark gives truncations another stage, from the oldest on up to the first that
+// does not match: an older one's blocks lie behind a younger one's in the same
+// file. It returns the record, which nobody changes in these fields but who
+// holds f.writing.
+func (f *Feed) mark(match func(*retired) bool, to stage) *record {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := slices.Clone(f.rec.retired)
+	for i := range list {
+		if list[i].stage >= to {
+			continue
+		}
+		if !match(&list[i]) {
+			break
+		}
+		list[i].stage = to
+		f.changed = true
+	}
+	f.rec.retired = list
+	rec := *f.rec
+	return &rec
+}
+
+// removeRetired removes what a truncation took out of force.
+func (f *Feed) removeRetired(rec *record, i int) error {
+	o := &rec.retired[i]
+	for _, g := range o.dropped {
+		if err := f.s.files.removeGeneration(f.dk, g.number); err != nil {
+			return err
+		}
+	}
+	if o.cut != nil {
+		if err := f.s.files.truncate(f.dk, o.cut.number, int64(o.commonByte-o.cut.firstByte)); err != nil {
+			return err
+		}
+	}
+	for _, older := range rec.retired[:i+1] {
+		if err := f.dropBeyond(older.layer, o.common); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// removeRetired removes what lies beyond the common part of a truncation.
-func (f *Feed) removeRetired(rec *record, o retired) error {
-	for _, kind := range []byte{keyNodes, keyBits} {
-		prefix := bitsKey(f.dk, o.generation, 0)
-		prefix = prefix[:len(prefix)-8]
-		prefix[0] = kind
-		err := f.s.deleteKeys(prefix, func(key []byte) bool { return beyond(kind, key[len(prefix):], o.common) })
-		if err != nil {
-			return err
-		}
-	}
-	at := slices.IndexFunc(rec.generations, func(g generation) bool { return g.number == o.generation })
-	if at < 0 {
-		return f.s.files.removeGeneration(f.dk, o.generation)
-	}
-	file, err := f.s.files.acquire(f.dk, o.generation, false)
-	if errors.Is(err, errNotExist) {
-		return nil
-	}
+// dropBeyond deletes the pages of a layer that hold nothing of the first length blocks.
+func (f *Feed) dropBeyond(layer, length uint64) error {
+	err := f.s.index.deleteKeys(layerKey(keyNodes, f.dk, layer), func(rest []byte) bool {
+		id, ok := parseNodesKey(rest)
+		return !ok || id.number > feed.MaxLength || feed.LeftSpan(id.root()) >= 2*length
+	})
 	if err != nil {
 		return err
 	}
-	defer f.s.files.release(file)
-	from := int64(o.commonByte - rec.generations[at].firstByte)
-	info, err := file.Stat()
-	if err != nil || info.Size() <= from {
-		return err
-	}
-	return f.s.files.punch(file, from, info.Size()-from)
-}
-
-// beyond reports whether a page holds nothing of the first length blocks.
-func beyond(kind byte, rest []byte, length uint64) bool {
-	if kind == keyBits {
-		return bigEndian(rest)*feed.PageBits >= length
-	}
-	if len(rest) != 9 {
-		return false
-	}
-	id := pageID{rest[0], bigEndian(rest[1:])}
-	shift := uint(id.level+1) * pageDepth
-	return shift < 64 && id.number<<shift >= length
+	return f.s.index.deleteKeys(layerKey(keyBits, f.dk, layer), func(rest []byte) bool {
+		number, ok := parseBitsKey(rest)
+		return !ok || number > feed.MaxLength || number*feed.PageBits >= length
+	})
 }

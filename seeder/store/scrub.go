@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
 
 	"cobox/seeder/feed"
 
@@ -14,6 +17,7 @@ import (
 type Damage struct {
 	Feed  feed.Key
 	Block uint64 // the block; of a damaged tree node, the first block below it
+	Lost  uint64 // blocks that no longer count as stored by it; 0 when it could be mended here
 	What  string // in a few words
 }
 
@@ -22,19 +26,20 @@ const scrubStep = 1 << 20
 
 // Scrub re-reads all blocks of all feeds and compares them with their hashes,
 // and the hashes with the signed heads, at most rate bytes a second (0 for as
-// fast as it goes). A block that is bad is reported and no longer counts as
-// stored, so that it is fetched again. It returns ctx's error when that ends it.
+// fast as it goes). A block that is bad no longer counts as stored, so that it is
+// fetched again, and is reported then. It returns ctx's error when that ends it.
 func (s *Store) Scrub(ctx context.Context, bytesPerSecond int, report func(Damage)) error {
 	limit := rate.NewLimiter(rate.Inf, scrubStep)
 	if bytesPerSecond > 0 {
-		limit = rate.NewLimiter(rate.Limit(bytesPerSecond), max(scrubStep, bytesPerSecond))
+		limit = rate.NewLimiter(rate.Limit(bytesPerSecond), scrubStep)
 	}
 	var errs []error
 	for _, f := range s.all() {
-		if err := f.scrub(ctx, limit, report); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		err := f.scrub(ctx, limit, report)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && !errors.Is(err, ErrClosed) {
 			errs = append(errs, fmt.Errorf("scrubbing feed %s: %w", f.dk, err))
 		}
 	}
@@ -43,34 +48,52 @@ func (s *Store) Scrub(ctx context.Context, bytesPerSecond int, report func(Damag
 
 func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damage)) error {
 	st := f.Durable()
-	if st.Head.Length > 0 {
-		if err := feed.VerifyHead(st.Key, st.Manifest, st.Head); err != nil || feed.TreeHash(st.Roots) != st.Head.Hash {
-			report(Damage{Feed: f.key, What: "the signed head does not fit the tree"})
-		}
+	if st.Head.Length == 0 {
+		return nil
+	}
+	if err := feed.VerifyHead(st.Key, st.Manifest, st.Head); err != nil || feed.TreeHash(st.Roots) != st.Head.Hash {
+		report(Damage{Feed: f.key, What: "the signed head does not fit the tree: unpin the feed, and pin it again"})
+		return nil
 	}
 	var buf []byte
-	for i, ok := f.nextHeld(0); ok; i, ok = f.nextHeld(i + 1) {
+	bad := false
+	for i, ok := f.nextHeld(0); ok && i < st.Head.Length; i, ok = f.nextHeld(i + 1) {
 		value, err := f.Block(i, buf)
 		if err == nil {
 			buf = value
-			err = f.checkBlock(&st, i, value)
 		}
-		switch {
-		case errors.Is(err, ErrClosed), errors.Is(err, ErrNoBlock):
-			continue // deleted or truncated meanwhile
-		case err != nil && f.Durable().Head.Fork == st.Head.Fork:
-			report(Damage{Feed: f.key, Block: i, What: err.Error()})
-			if err := f.dropBad(i); err != nil {
-				return err
-			}
+		damages, err := f.check(&st, i, value, err)
+		for _, d := range damages {
+			bad = true
+			report(d)
 		}
-		for n := len(value) + 64; n > 0; n -= scrubStep {
+		if err != nil {
+			return err
+		}
+		for n := len(value) + scrubOverhead; n > 0; n -= scrubStep {
 			if err := limit.WaitN(ctx, min(n, scrubStep)); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if !bad {
+		return nil
+	}
+	return f.scrubbed()
+}
+
+// scrubOverhead is what a block counts beside its bytes.
+const scrubOverhead = 64
+
+// scrubbed makes what a scrub changed durable.
+func (f *Feed) scrubbed() error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.mu.Lock()
+	f.recountLocked()
+	f.changed = true
+	f.mu.Unlock()
+	return f.commitNow()
 }
 
 func (f *Feed) nextHeld(i uint64) (uint64, bool) {
@@ -82,66 +105,98 @@ func (f *Feed) nextHeld(i uint64) (uint64, bool) {
 	return f.bits.NextSet(i)
 }
 
-// checkBlock compares a block with its leaf, and the way up with the roots.
-// Parents are checked where the block is the last below them, so that each is
-// checked about once.
-func (f *Feed) checkBlock(st *feed.State, i uint64, value []byte) error {
-	leaf := feed.Leaf(i, value)
+// check compares a block, as it was read, with its leaf, and the way up with the
+// roots, and does about it what can be done here.
+func (f *Feed) check(st *feed.State, i uint64, value []byte, readErr error) ([]Damage, error) {
+	var leaf feed.Node
+	if readErr == nil {
+		leaf = feed.Leaf(i, value)
+	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, err := f.nodeLocked(2 * i)
-	if err != nil {
-		return err
+	if f.err != nil || f.passedLocked(st, i) {
+		defer f.mu.Unlock()
+		return nil, f.err
 	}
-	if at != leaf {
-		return errors.New("the block's bytes do not fit its hash")
+	if readErr != nil && !isDamage(readErr) {
+		defer f.mu.Unlock()
+		return nil, readErr
 	}
-	for feed.RightSpan(at.Index) == 2*i {
-		for _, root := range st.Roots {
-			if root.Index == at.Index {
-				if root != at {
-					return fmt.Errorf("tree node %d does not fit the signed head", at.Index)
-				}
-				return nil
-			}
-		}
-		parent := feed.ParentIndex(at.Index)
-		if feed.RightSpan(parent) != 2*i {
-			return nil // a later block checks it
-		}
-		left, err := f.nodeLocked(feed.LeftChild(parent))
-		if err != nil {
-			return nil // not stored: its blocks are not here either
-		}
-		stored, err := f.nodeLocked(parent)
-		if err != nil {
-			return nil
-		}
-		if stored != feed.Parent(left, at) {
-			return fmt.Errorf("tree node %d does not fit the ones below it", parent)
-		}
-		at = stored
-	}
-	return nil
-}
-
-// dropBad takes a bad block out of what is stored.
-func (f *Feed) dropBad(i uint64) error {
-	f.mu.Lock()
-	if err := f.loadBitsLocked(); err != nil {
+	switch leafFits := readErr == nil && f.leafFitsLocked(&leaf); {
+	case !f.pathFitsLocked(st, i):
+		// It needs to be looked into, with nothing else going on.
+	case leafFits:
 		f.mu.Unlock()
-		return err
-	}
-	if f.bits.Get(i) {
-		var n uint64
-		if leaf, err := f.nodeLocked(2 * i); err == nil {
-			n = leaf.Size
-		}
-		f.dropLocked(i, n)
+		return nil, nil
 	}
 	f.mu.Unlock()
-	if err := f.s.commits.added(f, size{}); err != nil {
-		return err
+	return f.mend(st, i)
+}
+
+// passedLocked reports whether a block that a scrub was about to look at has been
+// truncated or cleared meanwhile.
+func (f *Feed) passedLocked(st *feed.State, i uint64) bool {
+	return f.durable.Head.Fork != st.Head.Fork || !f.hasLocked(i)
+}
+
+// isDamage reports whether an error of reading says that what is on the disk is
+// bad, and not that it cannot be read just now.
+func isDamage(err error) bool {
+	for _, bad := range []error{ErrDamaged, feed.ErrNoNode, syscall.EIO, io.EOF, io.ErrUnexpectedEOF, fs.ErrNotExist} {
+		if errors.Is(err, bad) {
+			return true
+		}
 	}
-	return f.Flush(context.Background())
+	return false
+}
+
+func (f *Feed) leafFitsLocked(leaf *feed.Node) bool {
+	n, err := f.nodeLocked(leaf.Index)
+	return err == nil && n == *leaf
+}
+
+// pathFitsLocked compares nodes with their parents from a leaf up to a root, as
+// long as the block is the last one below: so each is compared about once.
+func (f *Feed) pathFitsLocked(st *feed.State, i uint64) bool {
+	for at := 2 * i; feed.RightSpan(at) == 2*i; at = feed.ParentIndex(at) {
+		n, err := f.nodeLocked(at)
+		if err != nil {
+			return false
+		}
+		if root, ok := rootOf(st, at); ok {
+			return n == root
+		}
+		if feed.RightSpan(feed.ParentIndex(at)) != 2*i {
+			return true // a later block compares it
+		}
+		if !f.childrenFitLocked(feed.ParentIndex(at)) {
+			return false
+		}
+	}
+	return true
+}
+
+func rootOf(st *feed.State, index uint64) (feed.Node, bool) {
+	for _, root := range st.Roots {
+		if root.Index == index {
+			return root, true
+		}
+	}
+	return feed.Node{}, false
+}
+
+// childrenFitLocked reports whether a node is the parent of its children.
+func (f *Feed) childrenFitLocked(index uint64) bool {
+	n, err := f.nodeLocked(index)
+	if err != nil {
+		return false
+	}
+	left, err := f.nodeLocked(feed.LeftChild(index))
+	if err != nil {
+		return errors.Is(err, feed.ErrNoNode) // no block below it is stored
+	}
+	right, err := f.nodeLocked(feed.RightChild(index))
+	if err != nil {
+		return errors.Is(err, feed.ErrNoNode)
+	}
+	return n == feed.Parent(left, right)
 }

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cobox/seeder/feed"
+)
+
+// Append appends blocks to a feed that is written here. sign signs the new head.
+// The blocks are durable, and only then visible to others, when it returns; the
+// index of the first is returned. Only one process may ever write a feed.
+//
+// When an error is returned, nothing was appended, or (an error of the disk) the
+// store takes nothing in until it is opened anew, and what is there then shows
+// whether it was. ctx ends Append only before it has begun.
+func (f *Feed) Append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first uint64, err error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if first, err = f.append(ctx, blocks, sign); err != nil {
+		return 0, fmt.Errorf("appending to feed %s: %w", f.dk, err)
+	}
+	return first, nil
+}
+
+func (f *Feed) append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first uint64, err error) {
+	st := f.State()
+	first = st.Head.Length
+	if len(blocks) == 0 {
+		return first, ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	nodes, err := grow(&st, blocks, sign)
+	if err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	grown, err := f.appendLocked(first, blocks, nodes, &st)
+	f.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if err := f.s.commits.added(f, grown); err != nil {
+		return 0, err
+	}
+	return first, f.Flush(context.WithoutCancel(ctx))
+}
+
+// grow appends blocks to a state, and returns the new tree nodes.
+func grow(st *feed.State, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) ([]feed.Node, error) {
+	tree, err := feed.NewTree(slices.Clone(st.Roots))
+	if err != nil {
+		return nil, err
+	}
+	var nodes []feed.Node
+	for _, b := range blocks {
+		nodes = append(nodes, tree.Append(b)...)
+	}
+	want := tree.Head(st.Head.Fork)
+	head, err := sign(want)
+	if err != nil {
+		return nil, fmt.Errorf("signing the head: %w", err)
+	}
+	if head.Fork != want.Fork || head.Length != want.Length || head.Bytes != want.Bytes || head.Hash != want.Hash {
+		return nil, errors.New("signing the head: another head was signed")
+	}
+	// A head that nobody else would take must not come onto the disk either.
+	if err := feed.VerifyHead(st.Key, st.Manifest, head); err != nil {
+		return nil, fmt.Errorf("signing the head: %w", err)
+	}
+	st.Head, st.Roots = head, slices.Clone(tree.Roots)
+	return nodes, nil
+}
+
+// appendLocked writes the blocks first: beyond the head they are nobody's, so
+// that a full disk changes nothing.
+func (f *Feed) appendLocked(first uint64, blocks [][]byte, nodes []feed.Node, st *feed.State) (grown load, err error) {
+	if err := f.refusesLocked(); err != nil {
+		return grown, err
+	}
+	if f.rec.state.Head.Length != first || f.rec.state.Head.Fork != st.Head.Fork {
+		return grown, ErrStale
+	}
+	before := len(f.touched)
+	offset := f.rec.state.Head.Bytes
+	for _, b := range blocks {
+		if err := f.s.room.take(len(b)); err != nil {
+			return grown, err
+		}
+		if err := f.writeLocked(f.rec.current(), offset, b); err != nil {
+			return grown, err
+		}
+		offset += uint64(len(b))
+		grown.bytes += len(b) + blockOverhead
+	}
+	more, err := f.putLocked(&feed.Batch{Nodes: nodes, Upgraded: st})
+	if err != nil {
+		f.err = err // what is in memory is ahead of what can be written
+		return grown, err
+	}
+	for i, b := range blocks {
+		f.notePutLocked(first+uint64(i), uint64(len(b)))
+	}
+	grown.pages = more.pages + 1
+	grown.files = len(f.touched) - before
+	f.putAt = hint{st.Head.Length, st.Head.Bytes}
+	return grown, nil
+}
+
+// SetManifest gives a feed that is written here its manifest, durably, before
+// the first Append.
+func (f *Feed) SetManifest(m *feed.Manifest) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if m.Key() != f.key {
+		return fmt.Errorf("feed %s: %w", f.dk, feed.ErrManifest)
+	}
+	f.mu.Lock()
+	if err := f.refusesLocked(); err != nil || f.rec.state.Manifest != nil {
+		f.mu.Unlock()
+		return err
+	}
+	f.rec.state.Manifest = m.Clone()
+	f.changed = true
+	f.mu.Unlock()
+	return f.commitNow()
+}
+
+// commitNow commits what changed in the feed, and waits for it.
+func (f *Feed) commitNow() error {
+	if err := f.s.commits.added(f, load{}); err != nil {
+		return err
+	}
+	return f.Flush(context.Background())
+}

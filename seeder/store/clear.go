@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// clearChunk is how many blocks are cleared in one go: the feed is locked
+// meanwhile.
+const clearChunk = 1 << 15
+
+// Clear drops the bytes of the blocks [start, end), and keeps the tree: for a
+// writer whose blocks are kept elsewhere. The index says so before the space is
+// given back; when Clear returns, both are done.
+func (f *Feed) Clear(start, end uint64) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	end = min(end, f.State().Head.Length)
+	for ; start < end; start += clearChunk {
+		if err := f.clear(start, min(end, start+clearChunk)); err != nil {
+			return fmt.Errorf("clearing blocks of feed %s: %w", f.dk, err)
+		}
+	}
+	return nil
+}
+
+func (f *Feed) clear(start, end uint64) error {
+	if err := f.Flush(context.Background()); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	holes, err := f.holesLocked(start, end, true)
+	if err == nil && len(holes) > 0 {
+		f.rec.clearFrom, f.rec.clearTo = start, end
+		for _, h := range holes {
+			for i := h.first; i < h.end; i++ {
+				leaf, _ := f.nodeLocked(2 * i) // it was found a moment ago
+				f.dropLocked(i, leaf.Size)
+			}
+		}
+		f.forgetPlacesLocked()
+	}
+	f.mu.Unlock()
+	if err != nil || len(holes) == 0 {
+		return err
+	}
+	if err := f.commitNow(); err != nil {
+		return err
+	}
+	return f.punch(holes)
+}
+
+// A hole is a run of blocks in one file whose space is given back.
+type hole struct {
+	first, end uint64 // blocks
+	generation uint64
+	at, size   int64
+}
+
+// holesLocked returns the runs of the blocks [start, end) that are held, or that
+// are not. Blocks that were never there have no place, and are left out.
+func (f *Feed) holesLocked(start, end uint64, held bool) (holes []hole, err error) {
+	if err := f.loadBitsLocked(); err != nil {
+		return nil, err
+	}
+	for i := start; i < end; i++ {
+		if f.bits.Get(i) != held {
+			continue
+		}
+		p, err := f.findLocked(i)
+		if err != nil && held {
+			return nil, err
+		}
+		if err != nil {
+			continue
+		}
+		k := len(holes) - 1
+		if k >= 0 && holes[k].end == i && holes[k].generation == p.generation {
+			holes[k].end++
+			holes[k].size += int64(p.size)
+			continue
+		}
+		holes = append(holes, hole{i, i + 1, p.generation, p.at, int64(p.size)})
+	}
+	return holes, nil
+}
+
+// punch gives the space of holes back. That happens under the feed's mutex, so
+// that no block can be put into a hole before it is punched.
+func (f *Feed) punch(holes []hole) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	for _, h := range holes {
+		if h.size == 0 || f.anyKnownLocked(h.first, h.end) {
+			continue // put again meanwhile
+		}
+		if err := f.s.files.punch(f.dk, h.generation, h.at, h.size); err != nil {
+			return err
+		}
+	}
+	f.rec.clearFrom, f.rec.clearTo = 0, 0
+	return nil // that it is done is written with the next commit: doing it twice is harmless
+}
+
+func (f *Feed) anyKnownLocked(first, end uint64) bool {
+	for i := first; i < end; i++ {
+		if f.knownLocked(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// finishClear gives the space back that a crash kept Clear from giving back.
+func (f *Feed) finishClear() error {
+	f.mu.Lock()
+	holes, err := f.holesLocked(f.rec.clearFrom, min(f.rec.clearTo, f.rec.clearFrom+clearChunk), false)
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.punch(holes)
+}

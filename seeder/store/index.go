@@ -1,0 +1,345 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"cobox/seeder/durable"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+)
+
+// An index is the Badger database of a store. It is safe for concurrent use.
+type index struct {
+	dir  string
+	step func(string) error // see Config.fault
+	room *room
+
+	mu sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
+	db *badger.DB   // nil when closed; mu
+
+	failMu sync.Mutex
+	failed error // a write failed: memory may be ahead of the disk; failMu
+
+	logMu sync.Mutex
+	log   int // number of Badger's newest log whose name is on the disk; logMu
+}
+
+// openIndex opens or makes the database.
+func openIndex(dir string, step func(string) error, room *room) (*index, error) {
+	db, err := badger.Open(badgerOptions(dir))
+	if err != nil {
+		return nil, explain(err)
+	}
+	x := &index{dir: dir, step: step, room: room, db: db, log: newestLog(dir)}
+	return x, durable.SyncDir(dir)
+}
+
+// badgerOptions are for small values on a board with 512 MB: a write goes to a
+// log that is synced, and to one small table in memory.
+func badgerOptions(dir string) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(nil).
+		WithSyncWrites(true).
+		WithMetricsEnabled(false).
+		WithCompression(options.None). // hashes do not compress
+		WithMemTableSize(memTable).
+		WithNumMemtables(2).
+		WithNumLevelZeroTables(2).
+		WithNumLevelZeroTablesStall(6).
+		WithBaseTableSize(4 << 20).
+		WithBaseLevelSize(16 << 20).
+		WithValueLogFileSize(4 << 20). // nothing goes there: all values are small
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0).
+		WithNumCompactors(2).
+		WithNumGoroutines(1).
+		WithDetectConflicts(false) // a key has one writer at a time
+}
+
+// memTable is the size of Badger's table in memory. A transaction has at most 15
+// hundredths of it.
+const memTable = 8 << 20
+
+// use calls fn with the database, which stays open meanwhile.
+func (x *index) use(fn func(db *badger.DB) error) error {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.db == nil {
+		return ErrClosed
+	}
+	return fn(x.db)
+}
+
+// close closes the database when nobody uses it any more.
+func (x *index) close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db == nil {
+		return nil
+	}
+	db := x.db
+	x.db = nil
+	return db.Close()
+}
+
+// get returns a value, or [ErrNotFound].
+func (x *index) get(key []byte) (value []byte, err error) {
+	err = x.use(func(db *badger.DB) error {
+		return db.View(func(t *badger.Txn) error {
+			item, err := t.Get(key)
+			if err != nil {
+				return err
+			}
+			value, err = item.ValueCopy(nil)
+			return err
+		})
+	})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, ErrNotFound
+	}
+	return value, err
+}
+
+// each calls fn for each key with a prefix, from the key from on (nil for the
+// first), and its value; both are valid during the call.
+func (x *index) each(prefix, from []byte, fn func(key, value []byte) error) error {
+	return x.use(func(db *badger.DB) error {
+		return db.View(func(t *badger.Txn) error {
+			opts := badger.DefaultIteratorOptions
+			opts.Prefix = prefix
+			opts.PrefetchValues = false
+			it := t.NewIterator(opts)
+			defer it.Close()
+			start := prefix
+			if from != nil {
+				start = from
+			}
+			for it.Seek(start); it.Valid(); it.Next() {
+				item := it.Item()
+				err := item.Value(func(v []byte) error { return fn(item.Key(), v) })
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// An entry is a key and its new value; nil deletes the key.
+type entry struct{ key, value []byte }
+
+// write makes one synced transaction: all entries or none. need is the free
+// space on the disk below which it is refused. After an error of the disk
+// nothing is written any more, since nobody knows what is there.
+func (x *index) write(need uint64, entries ...entry) error {
+	if err := x.check(); err != nil {
+		return err
+	}
+	if err := x.step("index"); err != nil {
+		return x.fail(err)
+	}
+	if err := x.room.forIndex(need); err != nil {
+		return err
+	}
+	err := x.use(func(db *badger.DB) error {
+		t := db.NewTransaction(true)
+		defer t.Discard()
+		for _, e := range entries {
+			var err error
+			if e.value == nil {
+				err = t.Delete(e.key)
+			} else {
+				err = t.Set(e.key, e.value)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := t.Commit(); err != nil {
+			return x.fail(explain(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("writing the index: %w", err)
+	}
+	return x.syncNames()
+}
+
+// check returns why nothing can be written any more.
+func (x *index) check() error {
+	x.failMu.Lock()
+	defer x.failMu.Unlock()
+	return x.failed
+}
+
+func (x *index) fail(err error) error {
+	x.failMu.Lock()
+	defer x.failMu.Unlock()
+	if x.failed == nil {
+		x.failed = fmt.Errorf("the store cannot be written any more until it is opened anew: %w", err)
+	}
+	return err
+}
+
+// syncNames puts the name of a log on the disk that Badger has begun since, which
+// Badger itself leaves to the file system.
+func (x *index) syncNames() error {
+	x.logMu.Lock()
+	defer x.logMu.Unlock()
+	begun := false
+	for {
+		_, err := os.Stat(filepath.Join(x.dir, fmt.Sprintf("%05d.mem", x.log+1)))
+		if err != nil {
+			break
+		}
+		x.log++
+		begun = true
+	}
+	if !begun {
+		return nil
+	}
+	if err := durable.SyncDir(x.dir); err != nil {
+		return x.fail(err)
+	}
+	return nil
+}
+
+// newestLog returns the highest number of Badger's logs.
+func newestLog(dir string) (newest int) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".mem"); ok {
+			if n, err := strconv.Atoi(name); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest
+}
+
+// bytes returns what the database takes on the disk, or would without its sparse files.
+func (x *index) bytes() (sum uint64) {
+	entries, _ := os.ReadDir(x.dir)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			sum += diskBytes(info)
+		}
+	}
+	return sum
+}
+
+// A writer gathers entries into as few synced transactions as fit.
+type writer struct {
+	x       *index
+	need    uint64
+	entries []entry
+	size    int
+}
+
+// entryOverhead is more than Badger adds to an entry in a transaction.
+const entryOverhead = 32
+
+// Bounds of a transaction, somewhat below Badger's own.
+const (
+	maxTransaction = memTable / 100 * 13
+	maxEntries     = maxTransaction / 100
+)
+
+// add adds entries that come in one transaction if they fit into one at all. If
+// not, the first ones go ahead in their order, and all of last come in one.
+func (w *writer) add(first, last []entry) error {
+	if !w.fits(sizeOf(first)+sizeOf(last), len(first)+len(last)) {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	for _, e := range first {
+		if !w.fits(sizeOf([]entry{e}), 1) {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		w.put(e)
+	}
+	if !w.fits(sizeOf(last), len(last)) {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.put(last...)
+	return nil
+}
+
+func sizeOf(entries []entry) (n int) {
+	for i := range entries {
+		n += len(entries[i].key) + len(entries[i].value) + entryOverhead
+	}
+	return n
+}
+
+func (w *writer) fits(size, count int) bool {
+	return w.size+size <= maxTransaction && len(w.entries)+count <= maxEntries
+}
+
+func (w *writer) put(entries ...entry) {
+	w.entries = append(w.entries, entries...)
+	w.size += sizeOf(entries)
+}
+
+// flush writes what was added.
+func (w *writer) flush() error {
+	if len(w.entries) == 0 {
+		return nil
+	}
+	err := w.x.write(w.need, w.entries...)
+	w.entries, w.size = nil, 0
+	return err
+}
+
+// rewrite goes over the keys with a prefix, and writes the entries that change
+// returns for them, in transactions as they fill. It is no snapshot: nobody else
+// may write these keys meanwhile.
+func (x *index) rewrite(prefix []byte, need uint64, change func(rest, value []byte) (entry, bool)) error {
+	enough := errors.New("enough")
+	var from []byte
+	for more := true; more; {
+		more = false
+		w := writer{x: x, need: need}
+		err := x.each(prefix, from, func(key, value []byte) error {
+			e, ok := change(key[len(prefix):], value)
+			if !ok {
+				return nil
+			}
+			if !w.fits(sizeOf([]entry{e}), 1) {
+				from, more = slices.Clone(key), true
+				return enough
+			}
+			w.put(e)
+			return nil
+		})
+		if err != nil && !more {
+			return err
+		}
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteKeys deletes the keys with a prefix that match says to; nil for all.
+func (x *index) deleteKeys(prefix []byte, match func(rest []byte) bool) error {
+	return x.rewrite(prefix, deleteFree, func(rest, _ []byte) (entry, bool) {
+		return entry{key: slices.Concat(prefix, rest)}, match == nil || match(rest)
+	})
+}
