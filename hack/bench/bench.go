@@ -41,15 +41,11 @@ func run(ctx context.Context, j job) error {
 	rows := map[string][]result{}
 	order := []string{"bare stream", "plain file", "ingest", "restore"}
 	for range j.rounds {
-		file, err := plainFile(j)
-		if err != nil {
-			return fmt.Errorf("plain file: %w", err)
-		}
 		bare, err := bareStream(ctx, j)
 		if err != nil {
 			return fmt.Errorf("bare stream: %w", err)
 		}
-		in, out, err := throughBox(ctx, j)
+		file, in, out, err := throughBox(ctx, j)
 		if err != nil {
 			return err
 		}

@@ -89,57 +89,61 @@ func (p *partner) cert() ([]byte, error) {
 	return st.Append(nil), err
 }
 
-// throughBox brings a fresh feed into a fresh box, and reads it back.
-func throughBox(ctx context.Context, j job) (in, out result, err error) {
+// throughBox brings a fresh feed into a fresh box, and reads it back. Before, the
+// plain file is written, with as much memory in use as the box will find.
+func throughBox(ctx context.Context, j job) (file, in, out result, err error) {
 	p, err := newPartner()
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	b, err := startBox(ctx, j, p.operatorText())
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	defer func() { err = errors.Join(err, b.end()) }()
 	if err := p.grant(ctx, b); err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	dir, err := os.MkdirTemp("", "cobox-bench-")
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	st, err := store.Open(filepath.Join(dir, "store"), store.Config{})
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	f, err := writeFeed(ctx, st, j)
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
+	}
+	if file, err = plainFile(j); err != nil {
+		return file, in, out, fmt.Errorf("plain file: %w", err)
 	}
 	host, err := swarm.New(swarm.Config{Key: p.device})
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	defer func() { err = errors.Join(err, host.Close()) }()
 	cert, err := p.cert()
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
 	if err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
-		return in, out, err
+		return file, in, out, err
 	}
 	if in, err = ingest(ctx, b, box, f); err != nil {
-		return in, out, fmt.Errorf("ingest: %w", err)
+		return file, in, out, fmt.Errorf("ingest: %w", err)
 	}
 	if out, err = restore(ctx, b, box, f); err != nil {
-		return in, out, fmt.Errorf("restore: %w", err)
+		return file, in, out, fmt.Errorf("restore: %w", err)
 	}
-	return in, out, nil
+	return file, in, out, nil
 }
 
 // writeFeed makes the feed on the near end's disk, before anything is measured.

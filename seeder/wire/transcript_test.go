@@ -40,13 +40,15 @@ type recordedItem struct {
 	Value   json.RawMessage
 }
 
-// loadRecordings returns the recordings of files 08 and 09.
+// loadRecordings returns the recordings of file 08, and of our own copy of file
+// 09, which is another package's: here it is a session with other protocols
+// beside the feed's.
 func loadRecordings(t *testing.T) []recording {
 	t.Helper()
 	var v struct{ Transcripts []recording }
 	load(t, "08-transcripts.json", &v)
 	var blind recording
-	load(t, "09-blindpeer.json", &blind)
+	loadFrom(t, "testdata", "09-blindpeer.json", &blind)
 	blind.Name = "09-blindpeer"
 	if len(v.Transcripts) == 0 || len(blind.Frames) == 0 {
 		t.Fatal("transcripts are missing")

@@ -18,7 +18,12 @@ var vectors = flag.String("vectors", "testdata", "folder with the test vectors")
 // load reads a vector file into v.
 func load(t testing.TB, name string, v any) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(*vectors, name))
+	loadFrom(t, *vectors, name, v)
+}
+
+func loadFrom(t testing.TB, dir, name string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
