@@ -470,10 +470,24 @@ func (p *peer) askProbe(length uint64) error {
 func (p *peer) probeLocked(length uint64) {
 	p.probed = true
 	p.probe = &request{p: p, fork: p.r.fork, upgrade: true, length: length, sent: time.Now()}
+	p.s.mu.Lock()
+	p.s.probing++
+	p.s.mu.Unlock()
 	p.s.send(p, &wire.Request{ID: 0, Fork: p.probe.fork, Request: feed.Request{
 		Upgrade:  &feed.UpgradeRequest{Length: length},
 		Manifest: true,
 	}})
+}
+
+// probeEndedLocked takes the conflict probe off the books, when there is one.
+func (p *peer) probeEndedLocked() {
+	if p.probe == nil {
+		return
+	}
+	p.probe = nil
+	p.s.mu.Lock()
+	p.s.probing--
+	p.s.mu.Unlock()
 }
 
 // compareLocked asks a peer that is not ahead of us for its head, once: its
@@ -491,13 +505,21 @@ func (p *peer) onProbe(d *wire.Data) error {
 	r := p.r
 	r.mu.Lock()
 	q, suspect := p.probe, p.suspect
-	p.probe = nil
+	p.probeEndedLocked()
+	// JavaScript sends the evidence of a conflict unasked, before it closes the
+	// channel. It is looked at once: the look costs a signature check.
+	unasked := q == nil && !p.offered && d.Upgrade != nil && d.Upgrade.Start == 0
+	p.offered = p.offered || unasked
 	r.mu.Unlock()
-	if q == nil {
+	switch {
+	case unasked:
+		suspect = false
+	case q == nil:
 		return nil
-	}
-	if err := q.matches(d); err != nil {
-		return err
+	default:
+		if err := q.matches(d); err != nil {
+			return err
+		}
 	}
 	st := r.feed.State()
 	err := st.CheckConflict(r.feed, &d.Proof)
@@ -506,7 +528,7 @@ func (p *peer) onProbe(d *wire.Data) error {
 		r.freeze(fork)
 		return nil
 	}
-	if err == nil && !suspect {
+	if err == nil && !suspect || unasked {
 		return nil
 	}
 	r.x.stats.invalid.Add(1)
@@ -520,9 +542,13 @@ func (p *peer) onProbe(d *wire.Data) error {
 func (p *peer) onNoData(m *wire.NoData) {
 	r := p.r
 	r.mu.Lock()
+	if m.ID == 0 {
+		p.probeEndedLocked() // it cannot show its head: upgrades may be asked for again
+	}
 	q := p.requests[m.ID]
 	if q == nil {
 		r.mu.Unlock()
+		p.s.hunger(p)
 		return
 	}
 	delete(p.requests, m.ID)
@@ -564,6 +590,10 @@ func (p *peer) expire(now time.Time) {
 	if len(expired) > 0 {
 		p.stalled = true
 		r.x.stats.stalls.Add(1)
+	}
+	if p.probe != nil && now.Sub(p.probe.sent) >= r.x.requestTimeout {
+		p.probeEndedLocked()
+		p.s.hunger(p)
 	}
 	peers := slices.Clone(r.peers)
 	r.mu.Unlock()

@@ -34,6 +34,7 @@ type peer struct {
 	probe    *request            // the conflict probe under way
 	probed   bool                // one was sent
 	suspect  bool                // it was sent because an upgrade did not verify
+	offered  bool                // the peer sent evidence of a conflict unasked
 }
 
 // A request is one of ours that is under way.
@@ -121,8 +122,12 @@ func (p *peer) onSync(m *wire.Sync) {
 }
 
 func (p *peer) onWant(m *wire.Want) {
-	if m.Length > wantWindow {
-		m.Start, m.Length, m.Any = 0, wantWindow, false // as JavaScript: it wants everything
+	switch {
+	case m.Length <= wantWindow:
+	case m.Any:
+		m.Length = wantWindow
+	default:
+		m.Start, m.Length = 0, wantWindow // as JavaScript: it wants everything
 	}
 	p.r.mu.Lock()
 	if !slices.Contains(p.wants, *m) {

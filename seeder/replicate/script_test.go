@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cobox/seeder/feed"
 	"cobox/seeder/replicate"
@@ -371,5 +373,68 @@ func TestWants(t *testing.T) {
 	m = s.hears(func(m wire.Message) bool { r, ok := m.(*wire.Range); return ok && r.Start != 0 })
 	if r := m.(*wire.Range); r.Start != 3 || r.Length != 37 {
 		t.Errorf("first run in the window = %+v, want blocks 3 to 39", r)
+	}
+}
+
+// A peer that cannot answer the conflict probe, or sits on it, is followed all the same.
+func TestProbeWithoutAnswer(t *testing.T) {
+	for _, refuses := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWriter(t, 18)
+			w.append(t, blocks(5, 10)...)
+			f := newMemFeed(w.Key())
+			to := newHost(t, replicate.Config{RequestTimeout: 5 * time.Second})
+			to.Add(f, replicate.Options{Download: true})
+			from := newHost(t, replicate.Config{})
+			from.Add(w, replicate.Options{Writer: true})
+			cut := join(t, from, to)
+			until(t, to, f, complete(f, w))
+			cut()
+			_ = to.wait()
+
+			s := newScript(t, to, w.Key())
+			s.answer = func(req *wire.Request) []wire.Message {
+				switch {
+				case req.ID != 0:
+					return []wire.Message{honest(w, req)}
+				case refuses:
+					return []wire.Message{&wire.NoData{ID: 0, Reason: wire.NotAvailable}}
+				}
+				return nil
+			}
+			stop := s.start(t, w) // as long as ours: it is probed
+			synctest.Wait()
+			w.append(t, blocks(3, 20)...)
+			h := w.Durable().Head
+			s.say(&wire.Sync{Length: h.Length, CanUpgrade: true, Uploading: true, Downloading: true, HasManifest: true})
+			s.say(&wire.Range{Length: h.Length})
+			time.Sleep(20 * time.Second) // of the bubble's clock
+			synctest.Wait()
+			if !complete(f, w)() {
+				t.Errorf("refuses %v: the feed has %d blocks of %d", refuses, f.Contiguous(), h.Length)
+			}
+			stop()
+			if err := to.wait(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Evidence of a conflict that a peer sends unasked is looked at, and freezes the feed.
+func TestUnaskedEvidence(t *testing.T) {
+	ours, theirs := newWriter(t, 19), newWriter(t, 19)
+	ours.append(t, blocks(6, 10)...)
+	theirs.append(t, []byte("another history"))
+	h := newHost(t, replicate.Config{})
+	h.Add(ours, replicate.Options{Writer: true})
+	s := newScript(t, h, ours.Key())
+	stop := s.start(t, nil)
+	req := &wire.Request{Request: feed.Request{Upgrade: &feed.UpgradeRequest{Length: 1}, Manifest: true}}
+	s.say(honest(theirs, req))
+	until(t, h, ours.memFeed, func() bool { return ours.Frozen() != nil })
+	stop()
+	if err := h.wait(); err != nil {
+		t.Fatal(err)
 	}
 }

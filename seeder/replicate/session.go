@@ -53,6 +53,7 @@ type session struct {
 	toKeep   *sync.Cond // one of them, or the end; mu
 	keeping  int        // mu; bytes of blocks from the reader to the store
 	readAll  bool       // mu; the reader has ended: no more blocks come
+	probing  int        // mu; conflict probes under way; they are not in flow
 	deferred []deferred // mu while collecting; then the reader's own
 	flow     flow       // mu
 	nextID   uint64     // mu
@@ -505,7 +506,7 @@ func (s *session) tick(done <-chan struct{}) {
 		case now := <-t.C:
 			s.mu.Lock()
 			stuck := !s.writing.IsZero() && now.Sub(s.writing) > s.x.writeTimeout
-			waiting := s.flow.requests > 0
+			waiting := s.flow.requests > 0 || s.probing > 0
 			s.mu.Unlock()
 			if stuck {
 				s.end(fmt.Errorf("replicating with %s: it has not read for %v", s.peer.Name, s.x.writeTimeout))
@@ -513,6 +514,7 @@ func (s *session) tick(done <-chan struct{}) {
 			}
 			if waiting {
 				s.passOver(now)
+				s.pump()
 			}
 		}
 	}
