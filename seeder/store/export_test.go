@@ -1,8 +1,127 @@
 package store
 
+import (
+	"errors"
+	"math/bits"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cobox/seeder/feed"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
 // WithFault returns cfg with a function that is called before each step that
 // changes the disk, and may fail it.
-func WithFault(cfg Config, fault func(step string) error) Config {
+func WithFault(cfg Config, fault func(step, path string) error) Config {
 	cfg.fault = fault
 	return cfg
+}
+
+// WithSmallIndex returns cfg with an index whose files are small.
+func WithSmallIndex(cfg Config) Config {
+	cfg.memTable = 1 << 20
+	return cfg
+}
+
+// SetCommitDelay lets a test decide when commits begin. It must not be called
+// while a store is open.
+func SetCommitDelay(d time.Duration) (restore func()) {
+	old := commitDelay
+	commitDelay = d
+	return func() { commitDelay = old }
+}
+
+// edit opens the index of a closed store.
+func edit(t testing.TB, dir string, fn func(*badger.Txn) error) {
+	t.Helper()
+	db, err := badger.Open(badgerOptions(filepath.Join(dir, indexDir), defaultMemTable))
+	if err == nil {
+		err = errors.Join(db.Update(fn), db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// SetKey changes a key of the index of a closed store; nil deletes it.
+func SetKey(t testing.TB, dir string, key, value []byte) {
+	t.Helper()
+	edit(t, dir, func(txn *badger.Txn) error {
+		if value == nil {
+			return txn.Delete(key)
+		}
+		return txn.Set(key, value)
+	})
+}
+
+// VersionKey and RecordKey are keys for SetKey.
+func VersionKey() []byte { return []byte{keyVersion} }
+
+func RecordKey(key feed.Key) []byte { return feedKey(keyFeed, key.DiscoveryKey()) }
+
+// VersionValue is what VersionKey has in a store of a version.
+func VersionValue(version byte) []byte { return append([]byte(magic), version) }
+
+// ReplacePage replaces a page of tree nodes in a closed store, and reports
+// whether there was one.
+func ReplacePage(t testing.TB, dir string, key feed.Key, level uint8, number uint64, data []byte) (was bool) {
+	t.Helper()
+	name := nodesKey(key.DiscoveryKey(), 0, pageID{level, number})
+	edit(t, dir, func(txn *badger.Txn) error {
+		_, err := txn.Get(name)
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		was = true
+		if data == nil {
+			return errors.Join(err, txn.Delete(name))
+		}
+		return errors.Join(err, txn.Set(name, data))
+	})
+	return was
+}
+
+// DamageNode changes a bit of the page that holds a tree node, where the node is
+// stored or, if it is computed, where the first leaf below it is.
+func DamageNode(t testing.TB, dir string, key feed.Key, index uint64) {
+	t.Helper()
+	id, slot := place(index)
+	name := nodesKey(key.DiscoveryKey(), 0, id)
+	edit(t, dir, func(txn *badger.Txn) error {
+		item, err := txn.Get(name)
+		if err != nil {
+			return err
+		}
+		data, err := item.ValueCopy(nil)
+		if err != nil {
+			return err
+		}
+		p, err := parsePage(id, data)
+		if err != nil {
+			return err
+		}
+		for p.derived(slot) {
+			slot -= 1 << (bits.TrailingZeros64(^uint64(slot)) - 1) // to its left child
+		}
+		p.hashes[slot][5] ^= 4
+		return txn.Set(name, p.appendTo(nil))
+	})
+}
+
+// Layers returns how many layers of tree pages a feed has.
+func Layers(f *Feed) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.rec.retired) + 1
+}
+
+// Keys returns how many keys the index has.
+func Keys(t testing.TB, s *Store) (n int) {
+	t.Helper()
+	if err := s.index.each(nil, nil, func(_, _ []byte) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -20,7 +20,7 @@ const maxOpenFiles = 64
 // files opens block files, and keeps the last ones open.
 type files struct {
 	root string
-	step func(what string) error // called before each change; see Config.fault
+	step func(what, path string) error // called before each change; see Config.fault
 
 	mu   sync.Mutex
 	open map[string]*blockFile // by path; mu
@@ -35,7 +35,7 @@ type blockFile struct {
 	idle *list.Element // files.mu
 }
 
-func newFiles(root string, step func(string) error) *files {
+func newFiles(root string, step func(_, _ string) error) *files {
 	return &files{root: root, step: step, open: make(map[string]*blockFile), idle: list.New()}
 }
 
@@ -74,7 +74,7 @@ func (fs *files) acquire(dk feed.DiscoveryKey, generation uint64, create bool) (
 }
 
 func (fs *files) create(path string) (*os.File, error) {
-	if err := fs.step("create"); err != nil {
+	if err := fs.step("create", path); err != nil {
 		return nil, err
 	}
 	if err := durable.Mkdir(filepath.Dir(path), 0o700); err != nil {
@@ -112,7 +112,7 @@ func (fs *files) release(b *blockFile) {
 
 // write writes at an offset.
 func (fs *files) write(b *blockFile, data []byte, at int64) error {
-	if err := fs.step("write block"); err != nil {
+	if err := fs.step("write block", b.path); err != nil {
 		return err
 	}
 	_, err := b.WriteAt(data, at)
@@ -121,7 +121,7 @@ func (fs *files) write(b *blockFile, data []byte, at int64) error {
 
 // sync brings what was written to the disk.
 func (fs *files) sync(b *blockFile) error {
-	if err := fs.step("sync"); err != nil {
+	if err := fs.step("sync", b.path); err != nil {
 		return err
 	}
 	if err := fdatasync(b.File); err != nil {
@@ -156,7 +156,7 @@ func (fs *files) shrink(dk feed.DiscoveryKey, generation uint64, how func(*block
 		return err
 	}
 	defer fs.release(b)
-	if err := fs.step("punch"); err != nil {
+	if err := fs.step("punch", b.path); err != nil {
 		return err
 	}
 	if err := how(b); err != nil {
@@ -167,7 +167,7 @@ func (fs *files) shrink(dk feed.DiscoveryKey, generation uint64, how func(*block
 
 // remove deletes all files of a feed. Those in use give their space back when they are released.
 func (fs *files) remove(dk feed.DiscoveryKey) error {
-	if err := fs.step("remove"); err != nil {
+	if err := fs.step("remove", fs.dir(dk)); err != nil {
 		return err
 	}
 	dir := fs.dir(dk)
@@ -187,7 +187,7 @@ func (fs *files) remove(dk feed.DiscoveryKey) error {
 // removeGeneration deletes one file of a feed, which may be missing.
 func (fs *files) removeGeneration(dk feed.DiscoveryKey, generation uint64) error {
 	path := fs.path(dk, generation)
-	if err := fs.step("remove"); err != nil {
+	if err := fs.step("remove", path); err != nil {
 		return err
 	}
 	fs.mu.Lock()

@@ -19,8 +19,10 @@ import (
 // An index is the Badger database of a store. It is safe for concurrent use.
 type index struct {
 	dir  string
-	step func(string) error // see Config.fault
+	step func(_, _ string) error // see Config.fault
 	room *room
+
+	maxSize, maxCount int // of a transaction, somewhat below Badger's own bounds
 
 	mu sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
 	db *badger.DB   // nil when closed; mu
@@ -32,31 +34,35 @@ type index struct {
 	log   int // number of Badger's newest log whose name is on the disk; logMu
 }
 
-// openIndex opens or makes the database.
-func openIndex(dir string, step func(string) error, room *room) (*index, error) {
-	db, err := badger.Open(badgerOptions(dir))
+// openIndex opens or makes the database, with a table in memory of that size.
+func openIndex(dir string, memTable int64, step func(_, _ string) error, room *room) (*index, error) {
+	db, err := badger.Open(badgerOptions(dir, memTable))
 	if err != nil {
 		return nil, explain(err)
 	}
-	x := &index{dir: dir, step: step, room: room, db: db, log: newestLog(dir)}
+	x := &index{
+		dir: dir, step: step, room: room, db: db, log: newestLog(dir),
+		maxSize: int(db.MaxBatchSize()) * 9 / 10, maxCount: int(db.MaxBatchCount()) * 9 / 10,
+	}
 	return x, durable.SyncDir(dir)
 }
 
 // badgerOptions are for small values on a board with 512 MB: a write goes to a
 // log that is synced, and to one small table in memory.
-func badgerOptions(dir string) badger.Options {
+func badgerOptions(dir string, memTable int64) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(nil).
 		WithSyncWrites(true).
 		WithMetricsEnabled(false).
 		WithCompression(options.None). // hashes do not compress
 		WithMemTableSize(memTable).
+		WithValueThreshold(memTable / 10). // all of our values are smaller, see maxRecord
 		WithNumMemtables(2).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(6).
 		WithBaseTableSize(4 << 20).
 		WithBaseLevelSize(16 << 20).
-		WithValueLogFileSize(4 << 20). // nothing goes there: all values are small
+		WithValueLogFileSize(1 << 20). // nothing goes there: all values are small
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
 		WithNumCompactors(2).
@@ -64,9 +70,10 @@ func badgerOptions(dir string) badger.Options {
 		WithDetectConflicts(false) // a key has one writer at a time
 }
 
-// memTable is the size of Badger's table in memory. A transaction has at most 15
-// hundredths of it.
-const memTable = 8 << 20
+// defaultMemTable is the size of Badger's table in memory. A transaction has at
+// most 15 hundredths of it: enough for the bits and the record of a feed's
+// commit, whatever blocks came (see maxWaiting).
+const defaultMemTable = 8 << 20
 
 // use calls fn with the database, which stays open meanwhile.
 func (x *index) use(fn func(db *badger.DB) error) error {
@@ -78,7 +85,9 @@ func (x *index) use(fn func(db *badger.DB) error) error {
 	return fn(x.db)
 }
 
-// close closes the database when nobody uses it any more.
+// close closes the database when nobody uses it any more. Badger writes a table
+// then: on a disk without room for it, the database is left as by a crash, which
+// loses nothing.
 func (x *index) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -87,6 +96,9 @@ func (x *index) close() error {
 	}
 	db := x.db
 	x.db = nil
+	if err := x.room.forIndex(deleteFree); err != nil {
+		return fmt.Errorf("closing the index: %w", err)
+	}
 	return db.Close()
 }
 
@@ -144,7 +156,7 @@ func (x *index) write(need uint64, entries ...entry) error {
 	if err := x.check(); err != nil {
 		return err
 	}
-	if err := x.step("index"); err != nil {
+	if err := x.step("index", x.dir); err != nil {
 		return x.fail(err)
 	}
 	if err := x.room.forIndex(need); err != nil {
@@ -249,34 +261,35 @@ type writer struct {
 // entryOverhead is more than Badger adds to an entry in a transaction.
 const entryOverhead = 32
 
-// Bounds of a transaction, somewhat below Badger's own.
-const (
-	maxTransaction = memTable / 100 * 13
-	maxEntries     = maxTransaction / 100
-)
-
 // add adds entries that come in one transaction if they fit into one at all. If
-// not, the first ones go ahead in their order, and all of last come in one.
+// not, the first ones go ahead in their order, and the last ones come in one,
+// unless even they are too many.
 func (w *writer) add(first, last []entry) error {
 	if !w.fits(sizeOf(first)+sizeOf(last), len(first)+len(last)) {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
-	for _, e := range first {
-		if !w.fits(sizeOf([]entry{e}), 1) {
-			if err := w.flush(); err != nil {
-				return err
-			}
-		}
-		w.put(e)
+	if err := w.addEach(first); err != nil {
+		return err
 	}
 	if !w.fits(sizeOf(last), len(last)) {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
-	w.put(last...)
+	return w.addEach(last)
+}
+
+func (w *writer) addEach(entries []entry) error {
+	for i := range entries {
+		if !w.fits(sizeOf(entries[i:i+1]), 1) {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		w.put(entries[i])
+	}
 	return nil
 }
 
@@ -288,12 +301,12 @@ func sizeOf(entries []entry) (n int) {
 }
 
 func (w *writer) fits(size, count int) bool {
-	return w.size+size <= maxTransaction && len(w.entries)+count <= maxEntries
+	return w.size+size <= w.x.maxSize && len(w.entries)+count <= w.x.maxCount
 }
 
-func (w *writer) put(entries ...entry) {
-	w.entries = append(w.entries, entries...)
-	w.size += sizeOf(entries)
+func (w *writer) put(e entry) {
+	w.entries = append(w.entries, e)
+	w.size += sizeOf([]entry{e})
 }
 
 // flush writes what was added.

@@ -39,12 +39,12 @@ func Open(dir string, cfg Config) (*Store, error) {
 	}
 	step := cfg.fault
 	if step == nil {
-		step = func(string) error { return nil }
+		step = func(_, _ string) error { return nil }
 	}
 	s.room = &room{dir: dir, log: s.log}
 	s.files = newFiles(filepath.Join(dir, feedsDir), step)
 	s.commits = newCommitter(s)
-	if err := s.open(step); err != nil {
+	if err := s.open(cfg.memTable, step); err != nil {
 		s.files.close()
 		if s.index != nil {
 			err = errors.Join(err, s.index.close())
@@ -58,7 +58,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(step func(string) error) (err error) {
+func (s *Store) open(memTable int64, step func(_, _ string) error) (err error) {
 	if err := checkFolder(s.dir); err != nil {
 		return err
 	}
@@ -76,7 +76,10 @@ func (s *Store) open(step func(string) error) (err error) {
 			return err
 		}
 	}
-	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), step, s.room); err != nil {
+	if memTable == 0 {
+		memTable = defaultMemTable
+	}
+	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), memTable, step, s.room); err != nil {
 		return err
 	}
 	if err := s.checkVersion(); err != nil {

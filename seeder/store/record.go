@@ -27,7 +27,7 @@ type retired struct {
 	dropped    []generation
 	cut        *generation // the one that lost its end; nil when nothing stayed
 	head       feed.Head   // before the truncation
-	at         time.Time   // whole seconds, UTC
+	at         time.Time   // microseconds, UTC
 	stage      stage
 }
 
@@ -107,7 +107,7 @@ func (o *retired) append(b []byte) []byte {
 	}
 	b = appendGenerations(b, cut)
 	b = appendHead(b, o.head)
-	b = binary.LittleEndian.AppendUint64(b, uint64(o.at.Unix()))
+	b = binary.LittleEndian.AppendUint64(b, uint64(o.at.UnixMicro()))
 	return append(b, byte(o.stage))
 }
 
@@ -185,11 +185,11 @@ func decodeRetired(d *compact.Decoder) retired {
 		d.Fail(errors.New("a truncation cut more than one generation"))
 	}
 	o.head = decodeHead(d)
-	seconds := d.Uint64()
-	if seconds > compact.MaxUint {
+	at := d.Uint64()
+	if at > compact.MaxUint {
 		d.Fail(compact.ErrRange)
 	}
-	o.at = time.Unix(int64(seconds), 0).UTC()
+	o.at = time.UnixMicro(int64(at)).UTC()
 	if b := d.Bytes(1); len(b) == 1 {
 		o.stage = stage(b[0])
 	}

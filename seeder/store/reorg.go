@@ -13,6 +13,11 @@ import (
 // truncates more often within the retention time is not followed meanwhile.
 const maxRetired = 256
 
+// maxRecord bounds the bytes of a feed's record, which is written with each
+// commit: a manifest and signatures of the largest size, and some hundred
+// truncations of usual ones.
+const maxRecord = 400 << 10
+
 // reorg follows the writer to another fork: from the first block that differs on,
 // what is stored goes out of force and is kept until it expires. It is one
 // synced transaction, written before anything in memory changes, so that there
@@ -80,7 +85,11 @@ func (f *Feed) reorgLocked(b *feed.Batch) error {
 	for id, p := range pages {
 		entries = append(entries, entry{nodesKey(f.dk, rec.layer, id), p.appendTo(nil)})
 	}
-	entries = append(entries, entry{feedKey(keyFeed, f.dk), rec.append(nil)})
+	data := rec.append(nil)
+	if len(data) > maxRecord {
+		return fmt.Errorf("what is to be remembered of its truncations takes %d bytes: no more is followed for now", len(data))
+	}
+	entries = append(entries, entry{feedKey(keyFeed, f.dk), data})
 	if err := f.s.index.write(indexFree, entries...); err != nil {
 		return err
 	}
@@ -115,7 +124,7 @@ func (f *Feed) truncatedLocked(common uint64) (*record, error) {
 	rec := *f.rec
 	o := retired{
 		layer: rec.layer, common: common, commonByte: at,
-		head: rec.state.Head, at: time.Now().UTC().Truncate(time.Second),
+		head: rec.state.Head, at: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	n := len(rec.generations)
 	for n > 0 && rec.generations[n-1].first >= common {

@@ -14,9 +14,11 @@ type Config struct {
 	Log *slog.Logger // nil for none
 
 	// fault, when not nil, is called before each step that changes the disk:
-	// "create", "write block", "sync", "index", "punch", "remove". Its error stands
-	// for a crash at that point. For tests.
-	fault func(step string) error
+	// "create", "write block", "sync", "index", "punch", "remove", with the file or
+	// folder. Its error stands for a crash at that point. For tests.
+	fault func(step, path string) error
+	// memTable, when not 0, takes the place of defaultMemTable. For tests.
+	memTable int64
 }
 
 // A Store is an open store. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -12,7 +13,7 @@ func TestContract(t *testing.T) {
 	dirs := make(map[storetest.Store]string)
 	openDir := func(t *testing.T, dir string) storetest.Store {
 		t.Helper()
-		s, err := store.Open(dir, store.Config{})
+		s, err := store.Open(dir, store.WithSmallIndex(store.Config{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,3 +31,6 @@ func TestContract(t *testing.T) {
 			return openDir(t, dirs[s])
 		})
 }
+
+// testContext is for helpers that outlive one test's own context.
+var testContext = context.Background()

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -81,10 +82,12 @@ func must(t *testing.T, err error) {
 func RandomBlocks(r *rand.Rand, n, max int) [][]byte {
 	blocks := make([][]byte, n)
 	for i := range blocks {
-		blocks[i] = make([]byte, r.IntN(max))
-		for j := range blocks[i] {
-			blocks[i][j] = byte(r.Uint32())
+		n := r.IntN(max)
+		b := make([]byte, 0, n+8)
+		for len(b) < n {
+			b = binary.LittleEndian.AppendUint64(b, r.Uint64())
 		}
+		blocks[i] = b[:n]
 	}
 	return blocks
 }

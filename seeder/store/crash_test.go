@@ -1,0 +1,475 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+	"cobox/seeder/pin"
+	"cobox/seeder/store"
+	"cobox/seeder/store/storetest"
+)
+
+// TestCrash runs a workload again and again, crashes it at every step that
+// changes the disk, damages what was not synced, and looks at what a fresh store
+// makes of it.
+func TestCrash(t *testing.T) {
+	defer store.SetCommitDelay(time.Hour)() // commits begin only when the workload waits for one
+	shards := 4
+	var wg sync.WaitGroup
+	for shard := range shards {
+		wg.Go(func() {
+			for n := shard; ; n += shards {
+				if finished := crashAt(t, n); finished || t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// crashAt crashes at step n, and reports whether the workload got through before.
+func crashAt(t *testing.T, n int) (finished bool) {
+	// Not t.TempDir: there are hundreds.
+	base, err := os.MkdirTemp(t.TempDir(), "crash")
+	if err != nil {
+		t.Error(err)
+		return true
+	}
+	defer func() {
+		if err := os.RemoveAll(base); err != nil {
+			t.Error(err)
+		}
+	}()
+	d := &disk{dir: filepath.Join(base, "before"), left: n, synced: make(map[string][]byte)}
+	s, err := store.Open(d.dir, store.WithSmallIndex(store.WithFault(store.Config{}, d.step)))
+	j := &job{s: s, model: newModel()}
+	if err == nil {
+		err = j.run(t)
+	}
+	if err != nil && !errors.Is(err, errCrash) {
+		t.Errorf("step %d: %v", n, err)
+		return true
+	}
+	after := filepath.Join(base, "after")
+	if err := d.crash(after, rand.New(rand.NewPCG(uint64(n), 0))); err != nil {
+		t.Errorf("step %d: copying the disk: %v", n, err)
+		return true
+	}
+	if s != nil {
+		_ = s.Close() // fails when the workload did
+	}
+	if err := j.check(t, after); err != nil {
+		t.Errorf("after a crash at step %d (%s): %v", n, d.last, err)
+	}
+	return !d.crashed
+}
+
+var errCrash = errors.New("crash")
+
+// A disk fails everything from a step on, and remembers what was synced.
+type disk struct {
+	dir string
+
+	mu      sync.Mutex
+	left    int               // steps that still work; mu
+	crashed bool              // mu
+	last    string            // step that failed first; mu
+	synced  map[string][]byte // block files as they were synced last; mu
+}
+
+func (d *disk) step(what, path string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left == 0 {
+		if !d.crashed {
+			d.crashed, d.last = true, what
+		}
+		return errCrash
+	}
+	d.left--
+	if what == "sync" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		d.synced[path] = data
+	}
+	return nil
+}
+
+// crash copies the folder as a crash may have left it: of what was written to a
+// block file and not synced, some is there, some is not, and some is garbage.
+func (d *disk) crash(to string, r *rand.Rand) error {
+	return filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, strings.TrimPrefix(path, d.dir))
+		if e.IsDir() {
+			return os.MkdirAll(target, 0o700)
+		}
+		if e.Name() == "spare" {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(path, ".blocks") {
+			data = tear(data, d.synced[path], r)
+		}
+		return writeSparse(target, data)
+	})
+}
+
+func tear(now, synced []byte, r *rand.Rand) []byte {
+	out := slices.Clone(now)
+	for i := range out {
+		if i < len(synced) && synced[i] == now[i] {
+			continue
+		}
+		switch r.IntN(3) {
+		case 0:
+			out[i] = byte(r.Uint32())
+		case 1:
+			out[i] = 0
+			if i < len(synced) {
+				out[i] = synced[i]
+			}
+		}
+	}
+	if len(out) > len(synced) && r.IntN(2) == 0 {
+		out = out[:len(synced)+r.IntN(len(out)-len(synced))]
+	}
+	return out
+}
+
+// writeSparse writes a file without its zeros: most of Badger's files is empty.
+func writeSparse(path string, data []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	const chunk = 16 << 10
+	zeros := make([]byte, chunk)
+	for at := 0; at < len(data) && err == nil; at += chunk {
+		part := data[at:min(at+chunk, len(data))]
+		if !bytes.Equal(part, zeros[:len(part)]) {
+			_, err = f.WriteAt(part, int64(at))
+		}
+	}
+	if err == nil {
+		err = f.Truncate(int64(len(data)))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// A model is what the store has promised.
+type model struct {
+	feeds map[feed.Key]*promised
+	pins  int // acknowledged
+	tried int // pins that may be there
+	// versions are all that writers ever signed, by root hash.
+	versions map[feed.Hash]*storetest.Writer
+}
+
+// promised is what a store has acknowledged of a feed.
+type promised struct {
+	w       *storetest.Writer
+	head    feed.Head // at least
+	held    map[uint64]bool
+	unsure  bool // whether it is there: it was being made or deleted
+	deleted bool
+}
+
+func newModel() *model {
+	return &model{feeds: make(map[feed.Key]*promised), versions: make(map[feed.Hash]*storetest.Writer)}
+}
+
+// A job is the workload.
+type job struct {
+	s     *store.Store
+	model *model
+}
+
+func (j *job) create(w *storetest.Writer) (storetest.Feed, error) {
+	p := &promised{w: w, held: make(map[uint64]bool), unsure: true}
+	j.model.feeds[w.Key] = p
+	f, err := j.s.Create(w.Key)
+	p.unsure = err != nil
+	return f, err
+}
+
+func (j *job) note(w *storetest.Writer) { j.model.versions[w.Head.Hash] = w.Clone() }
+
+// follow brings a feed to its writer's head and fetches some of its blocks.
+func (j *job) follow(f storetest.Feed, w *storetest.Writer, blocks ...uint64) error {
+	p := j.model.feeds[w.Key]
+	j.note(w)
+	st := f.State()
+	if st.Head.Fork != w.Head.Fork {
+		for i := range p.held {
+			if old := j.model.versions[st.Head.Hash]; i >= w.Head.Length || !bytes.Equal(old.Blocks[i], w.Blocks[i]) {
+				delete(p.held, i) // it may go from now on
+			}
+		}
+	}
+	if st.Head.Hash != w.Head.Hash {
+		if err := w.Upgrade(f); err != nil {
+			return err
+		}
+	}
+	for i := range p.held {
+		if !f.Has(i) {
+			delete(p.held, i) // the proof did not show that it is the same
+		}
+	}
+	for _, i := range blocks {
+		if f.Known(i) {
+			continue
+		}
+		if err := w.Fetch(f, i); err != nil {
+			return err
+		}
+	}
+	if err := f.Flush(testContext); err != nil {
+		return err
+	}
+	p.head = w.Head
+	for _, i := range blocks {
+		p.held[i] = true
+	}
+	return nil
+}
+
+func (j *job) append(f storetest.Feed, w *storetest.Writer, blocks ...[]byte) error {
+	p := j.model.feeds[w.Key]
+	first := w.Head.Length
+	w.Append(blocks...)
+	j.note(w)
+	if _, err := f.Append(testContext, blocks, w.Sign); err != nil {
+		return err
+	}
+	p.head = w.Head
+	for i := first; i < w.Head.Length; i++ {
+		p.held[i] = true
+	}
+	return nil
+}
+
+func (j *job) run(t *testing.T) error {
+	r := rand.New(rand.NewPCG(7, 7))
+	own, other, third := storetest.NewWriter(1), storetest.NewWriter(2), storetest.NewWriter(3)
+	g, err := j.create(own)
+	if err != nil {
+		return err
+	}
+	f, err := j.create(other)
+	if err != nil {
+		return err
+	}
+	steps := []func() error{
+		func() error { return g.SetManifest(own.Manifest) },
+		func() error { return j.append(g, own, storetest.RandomBlocks(r, 5, 9000)...) },
+		func() error {
+			other.Append(storetest.RandomBlocks(r, 20, 600)...)
+			return j.follow(f, other, 7, 3, 4, 19)
+		},
+		func() error { return j.append(g, own, storetest.RandomBlocks(r, 3, 9000)...) },
+		func() error {
+			other.Append(storetest.RandomBlocks(r, 10, 600)...)
+			return j.follow(f, other, 29, 0, 1, 2, 11, 12, 13)
+		},
+		func() error {
+			j.model.tried++
+			err := j.s.PutPin(pin.Pin{Feed: other.Key, Partner: identity.PartnerKey{1}, Created: time.Unix(1, 0)})
+			if err == nil {
+				j.model.pins++
+			}
+			return err
+		},
+		func() error {
+			other.Truncate(12, storetest.RandomBlocks(r, 9, 600)...)
+			return j.follow(f, other, 12, 13, 20)
+		},
+		func() error {
+			for i := uint64(1); i < 7; i++ {
+				delete(j.model.feeds[own.Key].held, i)
+			}
+			return g.Clear(1, 7)
+		},
+		func() error {
+			other.Truncate(4, storetest.RandomBlocks(r, 5, 600)...)
+			return j.follow(f, other, 4, 8)
+		},
+		func() error { return j.s.Expire(time.Now().Add(time.Hour), time.Minute) },
+		func() error { return j.follow(f, other, 5, 6) },
+		func() error {
+			third.Append(storetest.RandomBlocks(r, 6, 600)...)
+			h, err := j.create(third)
+			if err != nil {
+				return err
+			}
+			return j.follow(h, third, 0, 1, 5)
+		},
+		func() error {
+			p := j.model.feeds[third.Key]
+			p.unsure = true
+			err := j.s.Delete(third.Key)
+			p.deleted = err == nil
+			return err
+		},
+		func() error {
+			h, err := j.create(third)
+			if err != nil {
+				return err
+			}
+			return j.follow(h, third, 2)
+		},
+		func() error { return j.s.Close() },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check opens what a crash left, and compares it with the model.
+func (j *job) check(t *testing.T, dir string) error {
+	s, err := store.Open(dir, store.WithSmallIndex(store.Config{}))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	pins, err := s.Pins()
+	if err != nil || len(pins) < j.model.pins || len(pins) > j.model.tried {
+		return fmt.Errorf("%d pins, %v; want %d or %d", len(pins), err, j.model.pins, j.model.tried)
+	}
+	for _, p := range j.model.feeds {
+		if err := j.checkFeed(s, dir, p); err != nil {
+			return fmt.Errorf("feed %s: %w", p.w.Key.DiscoveryKey(), err)
+		}
+	}
+	var damages []store.Damage
+	if err := s.Scrub(testContext, 0, func(d store.Damage) { damages = append(damages, d) }); err != nil {
+		return err
+	}
+	if len(damages) > 0 {
+		return fmt.Errorf("damage: %+v", damages)
+	}
+	return j.goOn(t, s)
+}
+
+func (j *job) checkFeed(s *store.Store, dir string, p *promised) error {
+	folder := filepath.Join(dir, "feeds", p.w.Key.DiscoveryKey().String())
+	f, err := s.Feed(p.w.Key)
+	if errors.Is(err, store.ErrNotFound) && (p.unsure || p.deleted) {
+		if _, err := os.Stat(folder); err == nil {
+			return errors.New("the folder of a deleted feed is there")
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if p.deleted {
+		return errors.New("a deleted feed is there")
+	}
+	h := f.Durable().Head
+	if h.Fork < p.head.Fork || h.Fork == p.head.Fork && h.Length < p.head.Length {
+		return fmt.Errorf("the head is fork %d, length %d; acknowledged was fork %d, length %d", h.Fork, h.Length, p.head.Fork, p.head.Length)
+	}
+	if h.Length == 0 {
+		return nil
+	}
+	w := j.model.versions[h.Hash]
+	if w == nil {
+		return errors.New("the head is none that the writer signed")
+	}
+	for i := range p.held {
+		if !f.Has(i) {
+			return fmt.Errorf("block %d was acknowledged, and is not there", i)
+		}
+	}
+	var blocks, sum uint64
+	for i := range h.Length + 50 {
+		if !f.Known(i) {
+			continue
+		}
+		got, err := f.Block(i, nil)
+		if err != nil || i >= h.Length || !bytes.Equal(got, w.Blocks[i]) {
+			return fmt.Errorf("block %d is not the writer's (error %v)", i, err)
+		}
+		blocks++
+		sum += uint64(len(got))
+	}
+	if b, n := f.Held(); b != blocks || n != sum {
+		return fmt.Errorf("held are %d blocks of %d bytes, counted %d of %d", blocks, sum, b, n)
+	}
+	if len(f.Truncations()) > 0 {
+		return nil // what was truncated is still in the files
+	}
+	return checkTail(folder, h)
+}
+
+// checkTail looks that nothing of the newest file lies beyond the head.
+func checkTail(folder string, h feed.Head) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil // no blocks yet
+	}
+	newest := entries[len(entries)-1] // of fewer than ten
+	info, err := newest.Info()
+	if err == nil && uint64(info.Size()) > h.Bytes {
+		err = fmt.Errorf("file %s has %d bytes, and the head %d", newest.Name(), info.Size(), h.Bytes)
+	}
+	return err
+}
+
+// goOn looks that the store takes in and gives back as before.
+func (j *job) goOn(t *testing.T, s *store.Store) error {
+	for _, p := range j.model.feeds {
+		f, err := s.Create(p.w.Key)
+		if err != nil {
+			return err
+		}
+		st := f.State()
+		if v := j.model.versions[st.Head.Hash]; v != nil && st.Head.Fork == p.w.Head.Fork && p.w.Head.Length < st.Head.Length {
+			continue
+		}
+		if p.w.Head.Length == 0 {
+			continue
+		}
+		if err := p.w.Fill(f); err != nil {
+			return fmt.Errorf("filling feed %s: %w", f.Key().DiscoveryKey(), err)
+		}
+		if err := f.Flush(testContext); err != nil {
+			return err
+		}
+		storetest.Check(t, storetest.Of(s), p.w)
+	}
+	if err := s.Expire(time.Now().Add(time.Hour), time.Minute); err != nil {
+		return err
+	}
+	for _, p := range j.model.feeds {
+		if p.w.Head.Length > 0 {
+			storetest.Check(t, storetest.Of(s), p.w)
+		}
+	}
+	return nil
+}
