@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,8 +136,16 @@ func typeWords(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	asks, err := cmd.StderrPipe()
 	ts.Check(err)
-	var shown strings.Builder
-	cmd.Stdout = &shown
+	// A file, not a buffer: what was printed before a question is there when it is asked.
+	screen, err := os.CreateTemp(ts.Getenv("WORK"), "screen-")
+	ts.Check(err)
+	defer func() { _ = screen.Close() }()
+	cmd.Stdout = screen
+	shown := func() string {
+		text, err := os.ReadFile(screen.Name())
+		ts.Check(err)
+		return string(text)
+	}
 	ts.Check(cmd.Start())
 	var said strings.Builder
 	buf := make([]byte, 256)
@@ -146,7 +155,7 @@ func typeWords(ts *testscript.TestScript, _ bool, _ []string) {
 		text := said.String()
 		if i := strings.LastIndex(text, "word "); strings.HasSuffix(text, ": ") && i >= 0 {
 			number, _, _ := strings.Cut(text[i+len("word "):], " ")
-			_, err := in.Write([]byte(wordOf(shown.String(), number) + "\n"))
+			_, err := in.Write([]byte(wordOf(shown(), number) + "\n"))
 			ts.Check(err)
 			said.Reset()
 			asked++
@@ -158,16 +167,14 @@ func typeWords(ts *testscript.TestScript, _ bool, _ []string) {
 		_, err = asks.Read(buf)
 	}
 	ts.Check(cmd.Wait())
-	ts.Check(os.WriteFile(ts.MkAbs("paper"), []byte(phraseOf(shown.String())+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("paper"), []byte(phraseOf(shown())+"\n"), 0o600))
 }
 
 // wordOf returns the word with a number in what cobox init shows.
 func wordOf(shown, number string) string {
 	f := strings.Fields(shown)
-	for i := range f[:len(f)-1] {
-		if f[i] == number {
-			return f[i+1]
-		}
+	if i := slices.Index(f, number); i >= 0 && i+1 < len(f) {
+		return f[i+1]
 	}
 	return ""
 }
