@@ -1,7 +1,7 @@
 // Package store keeps feeds on a disk. Badger holds what is small and must
 // change together: heads with signatures, tree nodes, bitfields, pins. The bytes
 // of blocks lie in plain files, at their place in the feed's byte order.
-// STORE.md beside this file describes the layout.
+// STORE.md beside this file describes the layout, and what a crash leaves.
 //
 // What is put is in three steps: block bytes are written to the file at once,
 // their nodes and bits stay in memory; a committer, one for the whole store,

@@ -36,7 +36,7 @@ func SetCommitDelay(d time.Duration) (restore func()) {
 // edit opens the index of a closed store.
 func edit(t testing.TB, dir string, fn func(*badger.Txn) error) {
 	t.Helper()
-	db, err := badger.Open(badgerOptions(filepath.Join(dir, indexDir), defaultMemTable))
+	db, err := badger.Open(badgerOptions(filepath.Join(dir, indexDir), 1<<20))
 	if err == nil {
 		err = errors.Join(db.Update(fn), db.Close())
 	}

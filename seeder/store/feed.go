@@ -14,12 +14,16 @@ import (
 // It has two views: what is durable, which may be served and announced, and the
 // newest, which includes what was put and is not synced yet, to verify against.
 //
-// Locks, in the order in which they may be taken: Store.making, writing, mu, and
-// then those of the index, the files, the page cache and the committer.
+// Locks, in the order in which they may be taken: Store.making, writing, putting,
+// mu, and then those of the index, the files, the page cache and the committer.
 type Feed struct {
 	s   *Store
 	key feed.Key
 	dk  feed.DiscoveryKey
+
+	// putting is held for reading by each Put, and alone by what needs a moment
+	// without: see quiet.
+	putting sync.RWMutex
 
 	// writing makes one of what changes a feed's shape at a time: Append, Clear,
 	// Freeze, expiry, deletion, a truncation. Put does without.

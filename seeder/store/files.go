@@ -55,10 +55,7 @@ func (fs *files) acquire(dk feed.DiscoveryKey, generation uint64, create bool) (
 	defer fs.mu.Unlock()
 	b := fs.open[path]
 	if b == nil {
-		f, err := os.OpenFile(path, os.O_RDWR, 0o600)
-		if errors.Is(err, os.ErrNotExist) && create {
-			f, err = fs.create(path)
-		}
+		f, err := fs.openFile(path, create)
 		if err != nil {
 			return nil, explain(err)
 		}
@@ -73,21 +70,40 @@ func (fs *files) acquire(dk feed.DiscoveryKey, generation uint64, create bool) (
 	return b, nil
 }
 
-func (fs *files) create(path string) (*os.File, error) {
+func (fs *files) openFile(path string, create bool) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if !create || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return f, err
+	}
+	if err == nil {
+		// An empty file may be one whose maker was killed before its name was synced.
+		info, err := f.Stat()
+		if err == nil && info.Size() == 0 {
+			err = fs.syncNames(path)
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, nil
+	}
 	if err := fs.step("create", path); err != nil {
 		return nil, err
 	}
 	if err := durable.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, err
 	}
-	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+	if err := fs.syncNames(path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// syncNames puts the names of a file and its folder on the disk.
+func (fs *files) syncNames(path string) error {
+	return errors.Join(durable.SyncDir(filepath.Dir(path)), durable.SyncDir(fs.root))
 }
 
 func (fs *files) release(b *blockFile) {

@@ -125,7 +125,13 @@ func (s *Store) checkVersion() error {
 	got, err := s.index.get([]byte{keyVersion})
 	switch {
 	case errors.Is(err, ErrNotFound):
-		// Without a version there must be nothing at all.
+		// Without a version there must be nothing at all, no blocks either: Badger
+		// takes an index whose list of tables is damaged, or that is gone, for an
+		// empty one, and the blocks must not be removed for that.
+		if list, err := s.files.feeds(); err != nil || len(list) > 0 {
+			return errors.Join(err, fmt.Errorf("%w: it is empty, and there are blocks of %d feeds, which are left as they are: "+
+				"restore the folder %q, or move the store away and fetch the feeds again", ErrDamaged, len(list), indexDir))
+		}
 		if err := s.index.each(nil, nil, func(_, _ []byte) error {
 			return fmt.Errorf("%w: the index has no version", ErrNotStore)
 		}); err != nil {
@@ -179,22 +185,24 @@ func (s *Store) loadFeeds() error {
 	})
 }
 
-// clean removes what a crash left beyond what the index says.
+// clean removes what a crash left beyond what the index says. A folder of a feed
+// that the index does not know stays: no crash leaves one (records come before
+// files, and go before them with a note), so that the index must have lost it.
 func (s *Store) clean() error {
 	list, err := s.files.feeds()
 	if err != nil {
 		return err
 	}
 	for _, dk := range list {
-		f, damaged := s.feeds[dk], s.damaged[dk] != nil
-		switch {
-		case f != nil:
-			err = f.clean()
-		case !damaged:
-			err = s.files.remove(dk)
+		if f := s.feeds[dk]; f != nil {
+			if err := f.clean(); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
-			return err
+		if s.damaged[dk] == nil {
+			s.log.Error("there are blocks of a feed that the index does not know: pin it again, or remove them",
+				"feed", dk, "folder", s.files.dir(dk))
 		}
 	}
 	return nil

@@ -12,6 +12,10 @@ import (
 // next commit: see [Feed.Flush]. A batch that follows the writer to another fork
 // is durable when Put returns. Put waits while too much is not synced yet.
 //
+// The store trusts the batch. Between feed.State.Verify and Put, nobody else may
+// put an upgrade of the same feed: one who does both under a lock of his own sees
+// to that.
+//
 // Errors wrap [ErrFrozen], [ErrNoSpace], [ErrReadOnly], [ErrClosed], [ErrStale].
 // After a full disk, Put can be tried again; after another error of the disk the
 // store takes nothing in until it is opened anew.
@@ -25,9 +29,11 @@ func (f *Feed) Put(b *feed.Batch) error {
 		}
 		b = &feed.Batch{Block: b.Block} // its nodes are stored now
 	}
+	f.putting.RLock()
 	f.mu.Lock()
 	grown, err := f.putLocked(b)
 	f.mu.Unlock()
+	f.putting.RUnlock()
 	// What an error left half done is verified all the same, and can be committed.
 	if waited := f.s.commits.added(f, grown); err == nil {
 		err = waited

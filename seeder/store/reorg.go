@@ -34,8 +34,12 @@ func (f *Feed) reorg(b *feed.Batch) error {
 }
 
 // quiet calls fn with f.mu held, at a moment when nothing of the feed waits for a
-// commit and none is under way. f.writing is held.
+// commit and none is under way. Puts wait meanwhile: where several peers send
+// blocks, there is always one more, and the moment would not come. f.writing is
+// held.
 func (f *Feed) quiet(fn func() error) error {
+	f.putting.Lock()
+	defer f.putting.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.changed || f.busy {

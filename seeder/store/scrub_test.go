@@ -106,7 +106,7 @@ func TestScrubMendsTree(t *testing.T) {
 		dir := storeDir(t)
 		s := openStore(t, dir)
 		w, _ := filled(t, s, 1, n, 40)
-		step := uint64(1 + n/10)
+		step := uint64(1 + n/5)
 		for index := uint64(0); index < uint64(2*n); index += step {
 			if _, err := w.Node(index); err != nil {
 				continue
