@@ -143,6 +143,14 @@ func (s *Seeder) loadPins() error {
 	now := time.Now()
 	for _, p := range pins {
 		f, err := s.store.Create(p.Feed)
+		if errors.Is(err, store.ErrDamaged) {
+			// One damaged feed must not keep the box from its work. The partner's
+			// devices, or another box, have what it held.
+			s.log.Error("a pinned feed is damaged, and is fetched anew", "feed", p.Feed.DiscoveryKey(), "error", err)
+			if err = s.store.Delete(p.Feed); err == nil {
+				f, err = s.store.Create(p.Feed)
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("opening pinned feed %s: %w", p.Feed.DiscoveryKey(), err)
 		}

@@ -82,7 +82,7 @@ func (r *replica) upgradeLocked(p *peer) {
 	if !newer || r.upgrade != nil || m.Length > feed.MaxLength || r.problem != nil || r.feed.Frozen() != nil {
 		return
 	}
-	if m.Length == r.refused || p.probe != nil {
+	if m.Length == r.refused || p.probe != nil && p.suspect {
 		return
 	}
 	if p.stalled && len(r.peers) > 1 {
@@ -529,6 +529,7 @@ func (p *peer) onProbe(d *wire.Data) error {
 		return nil
 	}
 	if err == nil && !suspect || unasked {
+		p.s.hunger(p) // there may be more to ask for than before
 		return nil
 	}
 	r.x.stats.invalid.Add(1)

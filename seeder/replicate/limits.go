@@ -53,3 +53,7 @@ const (
 	defaultRequestTimeout = 20 * time.Second
 	defaultWriteTimeout   = 60 * time.Second
 )
+
+// lookEvery is how often a session looks at all its feeds, whether or not
+// something happened.
+const lookEvery = 10 * time.Second

@@ -438,3 +438,38 @@ func TestUnaskedEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A head that is announced while the conflict probe is under way is followed.
+func TestAppendDuringProbe(t *testing.T) {
+	w := newWriter(t, 20)
+	w.append(t, blocks(5, 10)...)
+	f := newMemFeed(w.Key())
+	to, from := newHost(t, replicate.Config{}), newHost(t, replicate.Config{})
+	to.Add(f, replicate.Options{Download: true})
+	from.Add(w, replicate.Options{Writer: true})
+	cut := join(t, from, to)
+	until(t, to, f, complete(f, w))
+	cut()
+	_ = to.wait()
+
+	s := newScript(t, to, w.Key())
+	s.answer = func(req *wire.Request) []wire.Message {
+		if req.ID != 0 {
+			return []wire.Message{honest(w, req)}
+		}
+		probed := honest(w, req)
+		w.append(t, []byte("one more"))
+		h := w.Durable().Head
+		return []wire.Message{
+			&wire.Sync{Length: h.Length, CanUpgrade: true, Uploading: true, Downloading: true, HasManifest: true},
+			&wire.Range{Length: h.Length},
+			probed,
+		}
+	}
+	stop := s.start(t, w)
+	until(t, to, f, complete(f, w))
+	stop()
+	if err := to.wait(); err != nil {
+		t.Fatal(err)
+	}
+}

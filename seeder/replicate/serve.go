@@ -89,6 +89,9 @@ func (s *session) prove(a *ask) (*wire.Data, error) {
 		s.answers = value
 		proof.Block.Value = value
 	}
+	if f.Durable().Head.Fork != st.Head.Fork {
+		return nil, errNotHere // truncated meanwhile: the parts may not belong together
+	}
 	return &wire.Data{ID: a.req.ID, Proof: *proof}, nil
 }
 

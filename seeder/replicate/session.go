@@ -499,11 +499,16 @@ func (s *session) tick(done <-chan struct{}) {
 	every := min(time.Second, s.x.requestTimeout/4)
 	t := time.NewTicker(every)
 	defer t.Stop()
+	looked := time.Now()
 	for {
 		select {
 		case <-done:
 			return
 		case now := <-t.C:
+			if now.Sub(looked) >= lookEvery {
+				looked = now
+				s.lookAgain()
+			}
 			s.mu.Lock()
 			stuck := !s.writing.IsZero() && now.Sub(s.writing) > s.x.writeTimeout
 			waiting := s.flow.requests > 0 || s.probing > 0
@@ -518,6 +523,17 @@ func (s *session) tick(done <-chan struct{}) {
 			}
 		}
 	}
+}
+
+// lookAgain looks at every feed of the session as if something had just
+// happened to it. Nothing should wait for that; but a session may last for
+// years, and must not stand still for ever when an event was missed.
+func (s *session) lookAgain() {
+	for _, p := range s.peers() {
+		s.tell(p)
+		s.hunger(p)
+	}
+	s.pump()
 }
 
 // passOver gives requests that were not answered in time to other peers.

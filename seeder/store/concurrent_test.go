@@ -3,9 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -205,41 +203,4 @@ func readAtRandom(t *testing.T, f *store.Feed, w *storetest.Writer, done <-chan 
 		f.Bits(func(b *feed.Bitfield) { b.Count() })
 		f.Contiguous()
 	}
-}
-
-// Many feeds take few file descriptors.
-func TestManyFeeds(t *testing.T) {
-	const feeds = 2000
-	dir := storeDir(t)
-	s := openStore(t, dir)
-	most := 0
-	for n := range feeds {
-		var key feed.Key
-		copy(key[:], fmt.Sprintf("feed %d", n))
-		create(t, s, key)
-	}
-	for n := range 256 { // into these, blocks are put
-		w := storetest.NewWriter(byte(n))
-		w.Append([]byte("block"))
-		must(t, w.Fill(create(t, s, w.Key)))
-		most = max(most, openFiles(t))
-	}
-	if most > 400 {
-		t.Errorf("%d files were open at once", most)
-	}
-	must(t, s.Close())
-	s = openStore(t, dir)
-	if st := s.Stats(); st.Feeds < feeds {
-		t.Errorf("%d feeds after opening again", st.Feeds)
-	}
-	if n := openFiles(t); n > 120 {
-		t.Errorf("%d files are open when nobody uses the store", n)
-	}
-}
-
-// openFiles counts this process's file descriptors.
-func openFiles(t *testing.T) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	must(t, err)
-	return len(entries)
 }

@@ -2,9 +2,7 @@ package store_test
 
 import (
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"cobox/seeder/feed"
@@ -62,15 +60,4 @@ func blockFiles(t testing.TB, dir string, key feed.Key) []string {
 	files, err := filepath.Glob(filepath.Join(dir, "feeds", key.DiscoveryKey().String(), "*.blocks"))
 	must(t, err)
 	return files
-}
-
-// diskBytes returns what files take on the disk.
-func diskBytes(t testing.TB, files []string) (sum int64) {
-	t.Helper()
-	for _, path := range files {
-		info, err := os.Stat(path)
-		must(t, err)
-		sum += info.Sys().(*syscall.Stat_t).Blocks * 512
-	}
-	return sum
 }

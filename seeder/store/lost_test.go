@@ -45,7 +45,8 @@ func TestLostIndexLeavesBlocks(t *testing.T) {
 }
 
 // The record of one feed is gone: the others go on, and its blocks stay where
-// they are until somebody makes the feed again.
+// they are until somebody deletes the feed. It is not made again just so: it may
+// be one that is written here.
 func TestLostRecordLeavesBlocks(t *testing.T) {
 	dir := storeDir(t)
 	s := openStore(t, dir)
@@ -54,11 +55,18 @@ func TestLostRecordLeavesBlocks(t *testing.T) {
 	must(t, s.Close())
 	store.SetKey(t, dir, store.RecordKey(w.Key), nil)
 	s = openStore(t, dir)
-	if _, err := s.Feed(w.Key); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Feed(w.Key); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("Feed = %v", err)
+	}
+	if _, err := s.Create(w.Key); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("Create = %v", err)
 	}
 	if len(blockFiles(t, dir, w.Key)) == 0 {
 		t.Error("the blocks of a feed whose record was lost are gone")
+	}
+	must(t, s.Delete(w.Key))
+	if len(blockFiles(t, dir, w.Key)) > 0 {
+		t.Error("the blocks of a deleted feed are there")
 	}
 	check(t, s, other)
 	must(t, w.Fill(create(t, s, w.Key)))
@@ -66,8 +74,4 @@ func TestLostRecordLeavesBlocks(t *testing.T) {
 	s = openStore(t, dir)
 	check(t, s, w)
 	check(t, s, other)
-	must(t, s.Delete(w.Key))
-	if len(blockFiles(t, dir, w.Key)) > 0 {
-		t.Error("the blocks of a deleted feed are there")
-	}
 }

@@ -187,7 +187,8 @@ func (s *Store) loadFeeds() error {
 
 // clean removes what a crash left beyond what the index says. A folder of a feed
 // that the index does not know stays: no crash leaves one (records come before
-// files, and go before them with a note), so that the index must have lost it.
+// files, and go before them with a note), so that the index must have lost it. The
+// feed is not begun anew for that: it may be one that is written here.
 func (s *Store) clean() error {
 	list, err := s.files.feeds()
 	if err != nil {
@@ -201,8 +202,8 @@ func (s *Store) clean() error {
 			continue
 		}
 		if s.damaged[dk] == nil {
-			s.log.Error("there are blocks of a feed that the index does not know: pin it again, or remove them",
-				"feed", dk, "folder", s.files.dir(dk))
+			s.damaged[dk] = fmt.Errorf("%w: there are blocks of the feed, and no record", ErrDamaged)
+			s.log.Error("a feed cannot be used", "feed", dk, "error", s.damaged[dk])
 		}
 	}
 	return nil
