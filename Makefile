@@ -25,6 +25,10 @@ demo: build ## back up, lose and restore a real folder through a real box
 test: ## run all tests
 	$(GO) test ./...
 
+.PHONY: test-root
+test-root: ## the tests that mount full and read-only disks; as root, on Linux
+	$(GO) test ./seeder/store -mounts
+
 .PHONY: check
 check: ## formatting, vet, linters, tidiness, floor plan, all tests with the race detector
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
