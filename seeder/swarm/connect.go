@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/sec"
 	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/quic-go/quic-go"
 )
 
 // What errors of [Host.Connect] and [Host.Open] wrap.
@@ -158,6 +159,11 @@ func dialError(err error) error {
 	for _, te := range dial.DialErrors {
 		if wrong, ok := errors.AsType[sec.ErrPeerIDMismatch](te.Cause); ok {
 			errs = append(errs, fmt.Errorf("%s: %w: it is %s", te.Address, ErrWrongPeer, PeerID(wrong.Actual)))
+			continue
+		}
+		// Over QUIC, a gate's refusal may come while we are still dialling.
+		if gated, ok := errors.AsType[*quic.ApplicationError](te.Cause); ok && gated.ErrorCode == quic.ApplicationErrorCode(network.ConnGated) {
+			errs = append(errs, fmt.Errorf("%s: %w", te.Address, ErrRefused))
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", te.Address, te.Cause))
