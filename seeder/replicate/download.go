@@ -266,18 +266,22 @@ func (q *request) matches(d *wire.Data) error {
 }
 
 // admit asks the feed's owner whether a verified head may be stored.
-func (r *replica) admit(st *feed.State) (done func(stored bool), err error) {
+func (r *replica) admit(st *feed.State) (done func(stored bool), retries int, err error) {
 	r.mu.Lock()
-	admit := r.opts.Admit
+	admit, retries := r.opts.Admit, r.retries
 	r.mu.Unlock()
 	if admit == nil {
-		return func(bool) {}, nil
+		return func(bool) {}, retries, nil
 	}
-	return admit(*st)
+	done, err = admit(*st)
+	return done, retries, err
 }
 
 // refusal wraps the error of Admit.
-type refusal struct{ err error }
+type refusal struct {
+	err     error
+	retries int // of the feed, when Admit was asked
+}
 
 func (e *refusal) Error() string { return e.err.Error() }
 func (e *refusal) Unwrap() error { return e.err }
@@ -293,9 +297,9 @@ func (r *replica) store(d *wire.Data) error {
 	}
 	stored := false
 	if batch.Upgraded != nil {
-		done, err := r.admit(batch.Upgraded)
+		done, retries, err := r.admit(batch.Upgraded)
 		if err != nil {
-			return &refusal{err}
+			return &refusal{err, retries}
 		}
 		defer func() { done(stored) }()
 	}
@@ -398,7 +402,8 @@ func (p *peer) judge(q *request, err error) error {
 		r.mu.Unlock()
 		return nil
 	case errors.As(err, &refused):
-		r.refuse(q.start+q.length, refused.err)
+		r.refuse(q.start+q.length, refused)
+		p.s.hunger(p)
 		return nil
 	case errors.As(err, &ours):
 		r.fail(ours.err)
@@ -424,9 +429,12 @@ func (p *peer) oddAnswer() bool {
 	return p.odd < maxUnverifiable
 }
 
-func (r *replica) refuse(length uint64, err error) {
+func (r *replica) refuse(length uint64, e *refusal) {
+	err := e.err
 	r.mu.Lock()
-	r.refused = length
+	if r.retries == e.retries { // else it is to be tried again already
+		r.refused = length
+	}
 	r.notifyLocked()
 	r.mu.Unlock()
 	r.x.log.Warn("new head refused", "feed", r.dk, "length", length, "reason", err)

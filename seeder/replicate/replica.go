@@ -33,6 +33,7 @@ type replica struct {
 	waiters  map[uint64][]chan struct{} // mu
 	upgrade  *request                   // mu; the one upgrade under way
 	refused  uint64                     // mu; length of the head that Admit refused, 0 for none
+	retries  int                        // mu; how often what was refused is to be tried again
 	problem  error                      // mu; why storing does not work at the moment
 	last     time.Time                  // mu
 	gone     bool                       // mu; removed from the Exchange
@@ -57,6 +58,7 @@ func (r *replica) setOptions(o Options) {
 	r.mu.Lock()
 	r.opts = o
 	r.refused = 0
+	r.retries++
 	peers := slices.Clone(r.peers)
 	r.mu.Unlock()
 	wake(peers)
@@ -161,6 +163,7 @@ func (r *replica) durableChanged() {
 func (r *replica) retry() {
 	r.mu.Lock()
 	r.refused, r.problem = 0, nil
+	r.retries++
 	for _, p := range r.peers {
 		p.cursor = 0
 	}
