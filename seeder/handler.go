@@ -216,7 +216,7 @@ func (s *Seeder) putPin(c caller, r *http.Request) (any, error) {
 			return nil, err
 		}
 	}
-	return s.Pin(pin.Pin{Feed: key, Partner: partner, Created: time.Now(), Open: req.Open, Label: req.Label})
+	return s.Pin(pin.Pin{Feed: key, Partner: partner, Created: time.Now(), Open: req.Open, Drive: req.Drive, Label: req.Label})
 }
 
 func (s *Seeder) deletePin(c caller, r *http.Request) (any, error) {

@@ -14,12 +14,11 @@ import (
 	"cobox/seeder/store"
 )
 
-// A kept is a feed that at least one partner pins. Its fields are guarded by
-// the seeder's mutex.
+// A kept is a feed that at least one partner pins.
 type kept struct {
 	feed    *store.Feed
-	pins    map[identity.PartnerKey]*held
-	unwatch []func()
+	pins    map[identity.PartnerKey]*held // the seeder's mutex
+	unwatch []func()                      // pinMu
 }
 
 // A held is one partner's pin of a feed.
@@ -28,21 +27,33 @@ type held struct {
 	charged uint64 // bytes committed in the ledger for it
 }
 
-// keepLocked begins to keep a pinned feed: it is replicated from now on.
-func (s *Seeder) keepLocked(p pin.Pin, f *store.Feed, now time.Time) *held {
+// keep begins to keep a pinned feed: it is replicated from now on.
+func (s *Seeder) keep(p pin.Pin, f *store.Feed, charged uint64, now time.Time) *held {
+	h := &held{tracker: pin.NewTracker(p, now), charged: charged}
+	s.mu.Lock()
 	k := s.feeds[p.Feed]
-	if k == nil {
+	fresh := k == nil
+	if fresh {
 		k = &kept{feed: f, pins: make(map[identity.PartnerKey]*held)}
 		s.feeds[p.Feed] = k
-		s.exchange.Add(f, replicate.Options{
-			Download: true,
-			Admit:    func(st feed.State) (func(bool), error) { return s.admit(p.Feed, st) },
-		})
+	}
+	k.pins[p.Partner] = h
+	s.mu.Unlock()
+	s.exchangeFeed(p.Feed, f)
+	if fresh {
 		k.unwatch = []func(){f.Watch(func() { s.poke(p.Feed) }), s.exchange.Watch(p.Feed, func() { s.poke(p.Feed) })}
 	}
-	h := &held{tracker: pin.NewTracker(p, now)}
-	k.pins[p.Partner] = h
+	s.poke(p.Feed)
 	return h
+}
+
+// exchangeFeed makes the exchange replicate a feed, or look again who may have
+// it. The seeder's mutex must not be held: the exchange asks back.
+func (s *Seeder) exchangeFeed(key feed.Key, f *store.Feed) {
+	s.exchange.Add(f, replicate.Options{
+		Download: true,
+		Admit:    func(st feed.State) (func(bool), error) { return s.admit(key, st) },
+	})
 }
 
 // poke notes that something changed for a feed; the keeper looks at it soon.
@@ -73,7 +84,8 @@ func (s *Seeder) Pin(p pin.Pin) (pin.Status, error) {
 		if err := s.store.PutPin(p); err != nil {
 			return pin.Status{}, fmt.Errorf("keeping the pin: %w", err)
 		}
-		h.tracker.Change(p.Open, p.Label)
+		h.tracker.Change(p.Open, p.Drive, p.Label)
+		s.reconsider(p.Feed)
 		return h.tracker.Status(now), nil
 	}
 	if err := s.ledger.AddFeed(p.Partner); err != nil {
@@ -85,9 +97,7 @@ func (s *Seeder) Pin(p pin.Pin) (pin.Status, error) {
 	}
 	var h *held
 	if err == nil {
-		s.mu.Lock()
-		h = s.keepLocked(p, f, now)
-		s.mu.Unlock()
+		h = s.keep(p, f, 0, now)
 		err = s.charge(h, f.Durable().Head.Bytes, p.Partner)
 	}
 	if err != nil && h == nil {
@@ -102,10 +112,73 @@ func (s *Seeder) Pin(p pin.Pin) (pin.Status, error) {
 	return h.tracker.Status(now), nil
 }
 
-// Unpin ends a partner's pin. The feed is deleted when nobody else pins it.
+// reconsider has the exchange look again who may replicate a feed.
+func (s *Seeder) reconsider(key feed.Key) {
+	s.mu.Lock()
+	k := s.feeds[key]
+	s.mu.Unlock()
+	if k != nil {
+		s.exchangeFeed(key, k.feed)
+	}
+}
+
+// followDrive pins the blobs feed of a Hyperdrive for those who pin the drive,
+// as soon as its key can be computed.
+func (s *Seeder) followDrive(key feed.Key) {
+	for _, partner := range s.partnersOf(key) {
+		h := s.heldPin(key, partner)
+		if h == nil || !h.tracker.Pin().Drive {
+			continue
+		}
+		p := h.tracker.Pin()
+		blobs, ok := s.blobsOf(key)
+		if !ok || s.heldPin(blobs, partner) != nil {
+			continue
+		}
+		now := time.Now()
+		if _, err := s.Pin(pin.Pin{Feed: blobs, Partner: partner, Created: now, Open: p.Open, Label: p.Label}); err != nil {
+			h.tracker.OverQuota(fmt.Sprintf("the drive's blobs are not kept: %v", err), now)
+		}
+	}
+}
+
+// blobsOf returns the key of the blobs feed of a Hyperdrive, once the manifest of
+// the drive's database is known and tells it.
+func (s *Seeder) blobsOf(key feed.Key) (feed.Key, bool) {
+	s.mu.Lock()
+	k := s.feeds[key]
+	s.mu.Unlock()
+	if k == nil {
+		return feed.Key{}, false
+	}
+	m := k.feed.State().Manifest
+	if m == nil {
+		return feed.Key{}, false
+	}
+	blobs := m.Blobs(key)
+	if blobs == nil {
+		return feed.Key{}, false
+	}
+	return blobs.Key(), true
+}
+
+// Unpin ends a partner's pin, and for a Hyperdrive that of its blobs. The feed is
+// deleted when nobody else pins it.
 func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) error {
 	s.pinMu.Lock()
 	defer s.pinMu.Unlock()
+	if h := s.heldPin(key, partner); h != nil && h.tracker.Pin().Drive {
+		if blobs, ok := s.blobsOf(key); ok {
+			if err := s.unpin(blobs, partner); err != nil && !errors.Is(err, errNoPin) {
+				return err
+			}
+		}
+	}
+	return s.unpin(key, partner)
+}
+
+// unpin ends one pin. pinMu is held.
+func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) error {
 	s.mu.Lock()
 	k := s.feeds[key]
 	if k == nil || k.pins[partner] == nil {
@@ -132,6 +205,8 @@ func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) error {
 		if err := s.store.Delete(key); err != nil {
 			return fmt.Errorf("deleting feed %s: %w", key.DiscoveryKey(), err)
 		}
+	} else {
+		s.reconsider(key) // it may have been this pin that was open
 	}
 	s.ledger.RemoveFeed(partner, charged)
 	s.log.Info("feed unpinned", "feed", key.DiscoveryKey(), "partner", partner, "deleted", last)
@@ -268,6 +343,7 @@ func (s *Seeder) lookAtPoked(now time.Time) {
 	s.pokedMu.Unlock()
 	for _, key := range keys {
 		s.look(key, now)
+		s.followDrive(key)
 	}
 }
 

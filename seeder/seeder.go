@@ -38,8 +38,13 @@ type Config struct {
 	ScrubRate int
 	// Retention is how long blocks stay that a writer truncated; 0 means 30 days.
 	Retention time.Duration
-	Version   string
-	Log       *slog.Logger
+	// Hypercore is the TCP address on which stock Hypercore peers are served the
+	// feeds that are open to them; empty for none.
+	Hypercore string
+	// Trace hears what is said in replication (see replicate.Config); nil for none.
+	Trace   func(line string)
+	Version string
+	Log     *slog.Logger
 }
 
 // A Seeder is an opened state folder with a libp2p host. [Seeder.Run] runs it.
@@ -53,9 +58,14 @@ type Seeder struct {
 	exchange *replicate.Exchange
 	host     *swarm.Host
 	socket   net.Listener
+	hyperKey ed25519.PrivateKey
+	hyper    net.Listener // for stock Hypercore peers; nil when they are not served
+	sidecar  net.Listener // for those that come through a process beside us
 	ledger   *pin.Ledger
 	access   access
 	started  time.Time
+
+	strangers strangers
 
 	grantMu sync.Mutex // one grant at a time is taken in
 	pinMu   sync.Mutex // one pin or unpin at a time
@@ -107,7 +117,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	if s.store, err = store.Open(filepath.Join(cfg.State, "store"), store.Config{Log: cfg.Log}); err != nil {
 		return nil, err
 	}
-	s.exchange = replicate.New(replicate.Config{Log: cfg.Log})
+	s.exchange = replicate.New(replicate.Config{Log: cfg.Log, Trace: cfg.Trace})
 	if err := s.loadGrants(); err != nil {
 		return nil, err
 	}
@@ -115,8 +125,13 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		return nil, err
 	}
 	s.boundLedger()
-	if s.socket, err = listenSocket(cfg.State); err != nil {
+	if s.socket, err = listenSocket(api.SocketPath(cfg.State)); err != nil {
 		return nil, err
+	}
+	if cfg.Hypercore != "" {
+		if err := s.listenHypercore(); err != nil {
+			return nil, err
+		}
 	}
 	swarmCfg := cfg.Swarm
 	swarmCfg.Key, swarmCfg.Log = s.private, cfg.Log
@@ -125,6 +140,18 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	}
 	s.host.OnDisconnect(func(p swarm.PeerID) { s.access.left(identity.PeerID(p)) })
 	return s, nil
+}
+
+// listenHypercore opens the two doors for stock Hypercore peers.
+func (s *Seeder) listenHypercore() (err error) {
+	if s.hyperKey, err = HypercoreKey(s.private); err != nil {
+		return err
+	}
+	if s.hyper, err = net.Listen("tcp", s.cfg.Hypercore); err != nil {
+		return fmt.Errorf("listening for Hypercore peers: %w", err)
+	}
+	s.sidecar, err = listenSocket(api.SidecarPath(s.cfg.State))
+	return err
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -155,10 +182,7 @@ func (s *Seeder) loadPins() error {
 			return fmt.Errorf("opening pinned feed %s: %w", p.Feed.DiscoveryKey(), err)
 		}
 		head := f.Durable().Head
-		s.mu.Lock()
-		h := s.keepLocked(p, f, now)
-		h.charged = head.Bytes
-		s.mu.Unlock()
+		h := s.keep(p, f, head.Bytes, now)
 		s.ledger.Load(p.Partner, head.Bytes, 1)
 		blocks, bytes := f.Held()
 		h.tracker.Resume(pin.HeadOf(head), time.Time{}, blocks, bytes, now)
@@ -198,9 +222,13 @@ func (s *Seeder) Run(ctx context.Context) error {
 	overPeers.ConnContext = swarm.ConnContext
 	g.Go(func() error { return serve(overSocket, s.socket) })
 	g.Go(func() error { return serve(overPeers, s.host.Listener(api.Protocol)) })
+	if s.hyper != nil {
+		g.Go(func() error { return s.serveHypercore(ctx, s.hyper) })
+		g.Go(func() error { return s.serveSidecar(ctx, s.sidecar) })
+	}
 	g.Go(func() error {
 		<-ctx.Done()
-		return errors.Join(overSocket.Close(), overPeers.Close())
+		return errors.Join(overSocket.Close(), overPeers.Close(), closeListener(&s.hyper), closeListener(&s.sidecar))
 	})
 	g.Go(func() error { return s.host.Run(ctx) })
 	g.Go(func() error { return s.watch(ctx) })
@@ -344,12 +372,7 @@ func (s *Seeder) Close() error {
 		errs = append(errs, s.host.Close())
 		s.host = nil
 	}
-	if s.socket != nil {
-		if err := s.socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-		s.socket = nil
-	}
+	errs = append(errs, closeListener(&s.socket), closeListener(&s.hyper), closeListener(&s.sidecar))
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 		s.store = nil
@@ -359,4 +382,15 @@ func (s *Seeder) Close() error {
 		s.unlock = nil
 	}
 	return errors.Join(errs...)
+}
+
+// closeListener closes a listener unless it is closed already.
+func closeListener(l *net.Listener) error {
+	if *l == nil {
+		return nil
+	}
+	if err := (*l).Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

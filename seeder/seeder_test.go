@@ -38,7 +38,14 @@ func key(n byte) ed25519.PrivateKey {
 
 func startBox(t *testing.T, state string) *box {
 	t.Helper()
-	s, err := seeder.Open(config(state))
+	return startBoxWith(t, state, func(*seeder.Config) {})
+}
+
+func startBoxWith(t *testing.T, state string, change func(*seeder.Config)) *box {
+	t.Helper()
+	cfg := config(state)
+	change(&cfg)
+	s, err := seeder.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,15 +8,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"cobox/seeder/api"
 	"cobox/seeder/durable"
 )
 
-// listenSocket opens the operator's socket. Only the user that runs the seeder
+// listenSocket opens a socket in the state folder. Only the user that runs the seeder
 // can connect; what a seeder left that was killed is replaced, since the lock
 // on the state folder says that no other is running.
-func listenSocket(state string) (net.Listener, error) {
-	path := api.SocketPath(state)
+func listenSocket(path string) (net.Listener, error) {
 	if err := durable.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}

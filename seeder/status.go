@@ -18,6 +18,7 @@ func (s *Seeder) getStatus(c caller, _ *http.Request) (any, error) {
 	}
 	st.Addrs = s.host.Addrs()
 	st.Reach = s.host.Reachability()
+	st.Hypercore = s.Hypercore()
 	kept := s.store.Stats()
 	st.Store = api.Store{Feeds: kept.Feeds, Blocks: kept.Blocks, Bytes: kept.Bytes, FreeBytes: kept.FreeBytes}
 	x := s.exchange.Stats()

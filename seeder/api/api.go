@@ -50,6 +50,9 @@ type Usage struct {
 type PinRequest struct {
 	// Open lets stock Hypercore peers that prove the feed key read the feed.
 	Open bool `json:"open,omitempty"`
+	// Drive says that the feed is a Hyperdrive's database: its blobs feed is pinned
+	// with it, as soon as the box knows the manifest from which its key follows.
+	Drive bool `json:"drive,omitempty"`
 	// Label is the partner's own, opaque to the box; at most 256 bytes.
 	Label string `json:"label,omitempty"`
 }
@@ -67,17 +70,26 @@ type Receipt struct {
 
 // BoxStatus is how a box stands. Partners get theirs without the parts about others.
 type BoxStatus struct {
-	ID       string       `json:"id"` // the box ID, a libp2p peer ID
-	Version  string       `json:"version"`
-	Started  time.Time    `json:"started"`
-	Now      time.Time    `json:"now"`
-	Addrs    []string     `json:"addrs,omitempty"` // multiaddresses to dial, with the box ID
-	Reach    string       `json:"reach,omitempty"` // public, private or unknown
+	ID      string    `json:"id"` // the box ID, a libp2p peer ID
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Now     time.Time `json:"now"`
+	Addrs   []string  `json:"addrs,omitempty"` // multiaddresses to dial, with the box ID
+	Reach   string    `json:"reach,omitempty"` // public, private or unknown
+	// Hypercore is where stock Hypercore peers are served; nil when they are not.
+	Hypercore *Hypercore `json:"hypercore,omitempty"`
+
 	Store    Store        `json:"store"`
 	Traffic  Traffic      `json:"traffic"`
 	Peers    []Peer       `json:"peers,omitempty"`
 	Pins     []pin.Status `json:"pins"`
 	Partners []Partner    `json:"partners,omitempty"`
+}
+
+// Hypercore is the door for stock Hypercore peers.
+type Hypercore struct {
+	Addr string `json:"addr"` // TCP, host:port
+	Key  string `json:"key"`  // the box's static key there, in hex
 }
 
 // Store is what a box keeps, in blocks and bytes.

@@ -14,6 +14,9 @@ func PrintStatus(w io.Writer, st *BoxStatus) {
 	for _, a := range st.Addrs {
 		fmt.Fprintf(w, "  at %s\n", a)
 	}
+	if st.Hypercore != nil {
+		fmt.Fprintf(w, "  at %s for Hypercore peers, key %s\n", st.Hypercore.Addr, st.Hypercore.Key)
+	}
 	fmt.Fprintf(w, "keeps %d feeds, %d blocks, %s; %s free\n", st.Store.Feeds, st.Store.Blocks,
 		humanize.Bytes(st.Store.Bytes), humanize.Bytes(st.Store.FreeBytes))
 	fmt.Fprintf(w, "since start: %s in, %s out, %d proofs refused\n", humanize.Bytes(st.Traffic.BytesIn),

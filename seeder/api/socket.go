@@ -10,6 +10,10 @@ import (
 // SocketPath returns where a seeder with this state folder answers its operator.
 func SocketPath(state string) string { return filepath.Join(state, "run", "seederd.sock") }
 
+// SidecarPath returns where a seeder with this state folder takes in stock
+// Hypercore peers whose secret stream ends in a process beside it.
+func SidecarPath(state string) string { return filepath.Join(state, "run", "hypercore.sock") }
+
 // SocketClient returns a client for the API at a Unix socket. Requests go to
 // http://box/v1/..., whatever the host.
 func SocketClient(path string) *http.Client {

@@ -33,6 +33,9 @@ type Pin struct {
 	Created time.Time // in UTC and whole seconds when it has been stored
 	// Open lets stock Hypercore peers that prove the feed key read the feed.
 	Open bool
+	// Drive says that the feed is the database of a Hyperdrive: once its manifest is
+	// known, the drive's blobs feed, whose key follows from it, is pinned with it.
+	Drive bool
 	// Label is the partner's own, opaque to the box: plain text or, better,
 	// sealed bytes in base64. At most [MaxLabel] bytes of UTF-8.
 	Label string
@@ -68,16 +71,17 @@ type pinJSON struct {
 	Partner identity.PartnerKey `json:"partner"`
 	Created seconds             `json:"created"`
 	Open    bool                `json:"open,omitempty"`
+	Drive   bool                `json:"drive,omitempty"`
 	Label   string              `json:"label,omitempty"`
 	Frozen  bool                `json:"frozen,omitempty"`
 }
 
 func (p Pin) toJSON() pinJSON {
-	return pinJSON{feedText(p.Feed), p.Partner, inSeconds(p.Created), p.Open, p.Label, p.Frozen}
+	return pinJSON{feedText(p.Feed), p.Partner, inSeconds(p.Created), p.Open, p.Drive, p.Label, p.Frozen}
 }
 
 func (j pinJSON) pin() Pin {
-	return Pin{feed.Key(j.Feed), j.Partner, j.Created.Time, j.Open, j.Label, j.Frozen}
+	return Pin{feed.Key(j.Feed), j.Partner, j.Created.Time, j.Open, j.Drive, j.Label, j.Frozen}
 }
 
 // MarshalJSON writes p as JSON, with the feed key and the partner key as text.

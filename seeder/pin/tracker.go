@@ -126,10 +126,10 @@ func (t *Tracker) WithinQuota(now time.Time) {
 }
 
 // Change tells that the partner changed what is its own to change in a pin.
-func (t *Tracker) Change(open bool, label string) {
+func (t *Tracker) Change(open, drive bool, label string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.status.Pin.Open, t.status.Pin.Label = open, label
+	t.status.Pin.Open, t.status.Pin.Drive, t.status.Pin.Label = open, drive, label
 }
 
 // Pin returns the pin as it is now, frozen or not.

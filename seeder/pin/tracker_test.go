@@ -171,7 +171,7 @@ func TestHeld(t *testing.T) {
 
 func TestChange(t *testing.T) {
 	tr := pin.NewTracker(thawed(), at(0))
-	tr.Change(false, "new")
+	tr.Change(false, true, "new")
 	if p := tr.Pin(); p.Open || p.Label != "new" || p.Feed != thawed().Feed {
 		t.Errorf("Pin = %+v", p)
 	}

@@ -71,17 +71,47 @@ func Secure(ctx context.Context, s Stream, initiator bool, local, remote []byte)
 	if _, err := io.ReadFull(s, theirs[:]); err != nil {
 		return nil, fmt.Errorf("starting replication: reading the peer's nonce: %w", err)
 	}
-	c := &streamConn{
-		s: s, initiator: initiator,
-		r: bufio.NewReaderSize(s, carrierBuffer),
-		w: bufio.NewWriterSize(s, carrierBuffer),
-	}
+	c := newStreamConn(s, initiator)
 	if initiator {
 		c.hash = feed.StreamHash(ours, theirs, local, remote)
 	} else {
 		c.hash = feed.StreamHash(theirs, ours, remote, local)
 	}
 	return c, nil
+}
+
+func newStreamConn(s Stream, initiator bool) *streamConn {
+	return &streamConn{
+		s: s, initiator: initiator,
+		r: bufio.NewReaderSize(s, carrierBuffer),
+		w: bufio.NewWriterSize(s, carrierBuffer),
+	}
+}
+
+// Preamble is the length in bytes of what precedes the frames of [Secured]: one
+// byte, 1 when the side in front of us is the initiator of the secret stream and 0
+// when it is the responder, then the handshake hash and the remote's static key.
+const Preamble = 1 + 64 + 32
+
+// Secured returns the carrier for a stream whose other end, on this computer, has
+// terminated a secret stream for us: the frames come in the open, after a
+// preamble that says what the secret stream was (PROTOCOL.md, "Carriers"). remote
+// is the key at the far end, as the other end tells it. When ctx ends first, the
+// stream is reset and an error returned.
+func Secured(ctx context.Context, s Stream) (c Conn, remote [32]byte, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	var pre [Preamble]byte
+	if _, err := io.ReadFull(s, pre[:]); err != nil {
+		return nil, remote, fmt.Errorf("reading the preamble: %w", err)
+	}
+	if pre[0] > 1 {
+		return nil, remote, fmt.Errorf("reading the preamble: it begins with %d instead of 0 or 1", pre[0])
+	}
+	sc := newStreamConn(s, pre[0] == 1)
+	copy(sc.hash[:], pre[1:])
+	copy(remote[:], pre[1+len(sc.hash):])
+	return sc, remote, nil
 }
 
 func (c *streamConn) Initiator() bool          { return c.initiator }

@@ -117,7 +117,8 @@ func (r *replica) wantLocked(p *peer) {
 }
 
 // nextLocked chooses the next block to ask p for: first what somebody waits
-// for, then what another peer failed to give, then the next one in order.
+// for, then what another peer failed to give, then the newest ones of a feed that
+// is far behind, then the next one in order.
 func (r *replica) nextLocked(p *peer) (uint64, bool) {
 	if p.stalled && r.othersLocked(p) {
 		return 0, false
@@ -137,6 +138,12 @@ func (r *replica) nextLocked(p *peer) (uint64, bool) {
 		}
 		if p.have.has(i) {
 			delete(r.again, i)
+			return i, true
+		}
+	}
+	for i := r.tip.start; i < r.tip.end && p.have.has(i); i++ {
+		r.tip.start = i + 1
+		if r.inflight[i] == nil && !r.feed.Known(i) {
 			return i, true
 		}
 	}
@@ -334,6 +341,10 @@ func (r *replica) upgraded(b *feed.Batch) {
 	defer r.mu.Unlock()
 	length := r.lengthLocked()
 	r.refused = 0
+	r.tip = blockRange{}
+	if length > r.feed.Contiguous()+tipFirst {
+		r.tip = blockRange{length - tipBlocks, length}
+	}
 	for _, p := range r.peers {
 		if b.Reorg {
 			// Blocks after the common part are others now; requests for the old

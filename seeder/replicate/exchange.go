@@ -55,6 +55,10 @@ type Config struct {
 	RequestTimeout time.Duration
 	// WriteTimeout is how long a peer may leave us unable to write before it is cut off; 0 means 60 s.
 	WriteTimeout time.Duration
+	// Trace hears, line by line, what is said on every session: the peer's name,
+	// "<" or ">", the beginning of the feed's discovery key, and the message by
+	// name. Keys and blocks are not in it. nil for none. It must not block.
+	Trace func(line string)
 }
 
 // Options say what to do with a feed.
@@ -76,6 +80,7 @@ type Options struct {
 // It is safe for concurrent use.
 type Exchange struct {
 	log            *slog.Logger
+	trace          func(string)
 	requestTimeout time.Duration
 	writeTimeout   time.Duration
 	stats          counters
@@ -107,7 +112,7 @@ type Stats struct {
 // New returns an Exchange without feeds.
 func New(cfg Config) *Exchange {
 	x := &Exchange{
-		log: cfg.Log, requestTimeout: cfg.RequestTimeout, writeTimeout: cfg.WriteTimeout,
+		log: cfg.Log, trace: cfg.Trace, requestTimeout: cfg.RequestTimeout, writeTimeout: cfg.WriteTimeout,
 		replicas: make(map[feed.DiscoveryKey]*replica),
 		sessions: make(map[*session]struct{}),
 	}
@@ -124,7 +129,8 @@ func New(cfg Config) *Exchange {
 }
 
 // Add makes a feed known to all sessions, or changes its options. Sessions that
-// were asked to open it (see [Peer]) do so.
+// were asked to open it (see [Peer]), and those whose peer asked for it in vain,
+// do so; sessions whose peer may not have it any more close it.
 func (x *Exchange) Add(f Feed, o Options) {
 	dk := f.Key().DiscoveryKey()
 	x.mu.Lock()
@@ -138,7 +144,7 @@ func (x *Exchange) Add(f Feed, o Options) {
 
 	r.setOptions(o)
 	for _, s := range sessions {
-		s.openWanted(r)
+		s.reconsider(r)
 	}
 }
 

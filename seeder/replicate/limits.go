@@ -48,6 +48,14 @@ const (
 	quantum = 16
 )
 
+// Of a feed that is more than tipFirst blocks behind, the newest tipBlocks are
+// fetched before the others: a reader that follows the feed needs them first, and
+// would else wait until all of it has come.
+const (
+	tipFirst  = 4096
+	tipBlocks = 64
+)
+
 // Defaults of [Config].
 const (
 	defaultRequestTimeout = 20 * time.Second

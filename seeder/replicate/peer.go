@@ -66,6 +66,7 @@ func (p *peer) message(typ uint64, body []byte) error {
 	if err != nil {
 		return err
 	}
+	p.s.trace("<", p, m)
 	switch m := m.(type) {
 	case *wire.Sync:
 		p.onSync(m)

@@ -29,6 +29,7 @@ type replica struct {
 	unwatch  func()                     // mu; set while there are peers
 	inflight map[uint64]*request        // mu; by block
 	again    map[uint64]struct{}        // mu; blocks to ask for again that peers' cursors have passed
+	tip      blockRange                 // mu; the newest blocks, to be asked for before older ones
 	wanted   []uint64                   // mu; blocks that Fetch waits for, in order
 	waiters  map[uint64][]chan struct{} // mu
 	upgrade  *request                   // mu; the one upgrade under way

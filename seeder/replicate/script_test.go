@@ -3,7 +3,9 @@ package replicate_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -233,12 +235,16 @@ func TestForgers(t *testing.T) {
 	}
 }
 
+// A peer that answers our open without knowing the feed key has been told of the
+// feed already, and is cut off.
 func TestWrongCapability(t *testing.T) {
 	w := newWriter(t, 13)
 	w.append(t, blocks(3, 10)...)
 	h := newHost(t, replicate.Config{})
 	h.Add(w, replicate.Options{Writer: true})
-	s := newScript(t, h, w.Key())
+	x, y := connect()
+	h.serve(t.Context(), y, replicate.Peer{Open: true})
+	s := &script{conn: x, mux: wire.NewMux(), key: w.Key()}
 	// What the responder would say: a peer that reflects our own capability knows nothing.
 	s.openChannel(w.Key().Capability(false, s.conn.HandshakeHash()))
 	if err := h.wait(); !errors.Is(err, replicate.ErrPeer) {
@@ -246,33 +252,75 @@ func TestWrongCapability(t *testing.T) {
 	}
 }
 
-// A feed that we do not have and one that the peer may not have look the same.
+// TestTrace follows a session by its trace: messages by name, and nothing of
+// keys or contents.
+func TestTrace(t *testing.T) {
+	w := newWriter(t, 15)
+	w.append(t, []byte("the contents of a block"))
+	var mu sync.Mutex
+	var trace strings.Builder
+	h := newHost(t, replicate.Config{Trace: func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		trace.WriteString(line + "\n")
+	}})
+	h.Add(w, replicate.Options{Writer: true})
+	s := newScript(t, h, w.Key())
+	stop := s.start(t, nil)
+	s.say(&wire.Request{ID: 1, Request: feed.Request{Block: &feed.BlockRequest{}, Upgrade: &feed.UpgradeRequest{Length: 1}, Manifest: true}})
+	s.hears(func(m wire.Message) bool { _, ok := m.(*wire.Data); return ok })
+	stop()
+	_ = h.wait()
+	mu.Lock()
+	defer mu.Unlock()
+	got := trace.String()
+	dk := w.Key().DiscoveryKey().String()[:8]
+	for _, want := range []string{
+		"script < " + dk + " open\n", "script > " + dk + " open\n", "script > " + dk + " Sync fork 0 length 1 ",
+		"script < " + dk + " Request 1 fork 0, block 0 with 0 nodes, upgrade 0+1, manifest\n",
+		"script > " + dk + " Data 1 fork 0, block 0 of 23 bytes with 0 nodes, upgrade 0+1 with 0 and 0 nodes, manifest\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the trace lacks %q:\n%s", want, got)
+		}
+	}
+	for _, secret := range []string{w.Key().String(), hex.EncodeToString(w.key[:]), "contents"} {
+		if strings.Contains(got, secret) {
+			t.Errorf("the trace tells %q:\n%s", secret, got)
+		}
+	}
+}
+
+// A feed that we do not have, one that the peer may not have and one whose key it
+// does not know look the same.
 func TestNotAllowed(t *testing.T) {
 	w := newWriter(t, 14)
 	w.append(t, blocks(3, 10)...)
-	answers := map[bool][]byte{}
-	for _, have := range []bool{true, false} {
+	answers := map[string][]byte{}
+	for _, what := range []string{"not here", "not allowed", "key not known"} {
 		x, y := connect()
 		h := newHost(t, replicate.Config{})
-		if have {
+		if what != "not here" {
 			h.Add(w, replicate.Options{Writer: true})
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		h.serve(ctx, y, replicate.Peer{Allow: func(feed.Key) bool { return false }})
+		h.serve(ctx, y, replicate.Peer{Allow: func(feed.Key) bool { return what != "not allowed" }})
 		s := &script{conn: x, mux: wire.NewMux(), key: w.Key()}
-		s.openChannel(w.Key().Capability(true, x.HandshakeHash()))
+		s.openChannel(w.Key().Capability(what != "key not known", x.HandshakeHash()))
 		frame, err := x.ReadFrame()
 		if err != nil {
 			t.Fatal(err)
 		}
-		answers[have] = frame
+		answers[what] = frame
 		cancel()
 		if err := h.wait(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !bytes.Equal(answers[true], answers[false]) {
-		t.Errorf("answers differ: %x for a feed that is here, %x for one that is not", answers[true], answers[false])
+	for what, got := range answers {
+		if !bytes.Equal(got, answers["not here"]) {
+			t.Errorf("%s: answered %x; a feed that is not here is answered %x", what, got, answers["not here"])
+		}
 	}
 }
 

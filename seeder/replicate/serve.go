@@ -46,8 +46,11 @@ func (s *session) answer(a *ask) error {
 	d, err := s.prove(a)
 	if err != nil {
 		s.x.stats.noData.Add(1)
-		return s.conn.WriteFrame(noData(a, err))
+		m := noData(a, err)
+		s.trace(">", a.p, m)
+		return s.conn.WriteFrame(m.Append(a.p.ch.AppendHeader(nil, m.Type())))
 	}
+	s.trace(">", a.p, d)
 	frame := a.p.ch.AppendHeader(nil, d.Type())
 	head, value, tail := d.AppendParts(frame)
 	if d.Block != nil {
@@ -57,12 +60,12 @@ func (s *session) answer(a *ask) error {
 	return s.conn.WriteFrame(head, value, tail)
 }
 
-func noData(a *ask, err error) []byte {
-	m := wire.NoData{ID: a.req.ID, Reason: wire.NotAvailable}
+func noData(a *ask, err error) *wire.NoData {
+	m := &wire.NoData{ID: a.req.ID, Reason: wire.NotAvailable}
 	if errors.Is(err, feed.ErrRequest) {
 		m.Reason = wire.InvalidRequest
 	}
-	return m.Append(a.p.ch.AppendHeader(nil, m.Type()))
+	return m
 }
 
 var errNotHere = errors.New("not here")

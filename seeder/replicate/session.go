@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -26,8 +27,12 @@ type Peer struct {
 	// feed that is not allowed looks to the peer like one that we do not have.
 	Allow func(feed.Key) bool
 	// Open opens a channel for every allowed feed, now and when one is added.
-	// Without it the peer must open them.
+	// Without it the peer must open them, and prove the feed key by it, before it
+	// learns whether we have the feed.
 	Open bool
+	// Services answer the channels of other protocols that the peer opens, by
+	// protocol. Channels of protocols that are not here are refused.
+	Services map[string]Service
 }
 
 // A session is one connection. Its reader handles messages, its writer sends
@@ -58,18 +63,20 @@ type session struct {
 	flow     flow       // mu
 	nextID   uint64     // mu
 	reopened map[feed.DiscoveryKey]int
-	lastData time.Time // mu
-	writing  time.Time // mu; when the write under way began, zero for none
-	ended    bool      // mu
-	err      error     // mu; why, nil when the peer or the caller ended it
+	refused  map[feed.DiscoveryKey]feed.Hash // mu; what the peer asked for in vain
+	lastData time.Time                       // mu
+	writing  time.Time                       // mu; when the write under way began, zero for none
+	ended    bool                            // mu
+	err      error                           // mu; why, nil when the peer or the caller ended it
 }
 
 // deferred is an event that is handled after the mux has taken in its frame.
 type deferred struct {
-	what eventKind
-	p    *peer
-	typ  uint64
-	body []byte
+	what  eventKind
+	p     *peer
+	serve Service
+	typ   uint64
+	body  []byte
 }
 
 type eventKind int
@@ -78,13 +85,14 @@ const (
 	peerJoined eventKind = iota
 	peerLeft
 	peerSaid
+	serviceSaid
 )
 
 // Serve runs a session until the peer ends it, ctx is done, or the peer breaks
 // the protocol; it closes c. It returns nil in the first two cases, and an
 // error that wraps [ErrPeer] in the last.
 func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
-	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int)}
+	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int), refused: make(map[feed.DiscoveryKey]feed.Hash)}
 	s.mux.Alias(protocolAlias, protocolName) // JavaScript pairs both
 	s.work, s.toKeep = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 
@@ -215,6 +223,10 @@ func (s *session) take(frame []byte) error {
 			if err := d.p.message(d.typ, d.body); err != nil {
 				return err
 			}
+		case serviceSaid:
+			if err := s.served(d.serve, d.typ, d.body); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -227,43 +239,71 @@ func (s *session) event(ev wire.Event) error {
 		return s.remoteOpen(ev)
 	case wire.Opened:
 		p := ev.Channel.Data.(*peer)
-		if err := s.checkCapability(p.r.feed.Key(), ev.Handshake); err != nil {
+		h, err := wire.ParseHandshake(ev.Handshake)
+		if err != nil {
 			return err
 		}
+		if !s.proves(p.r.feed.Key(), h.Capability) {
+			return errors.New("it opened a feed without knowing the feed key")
+		}
+		s.trace("<", p, "open")
 		s.deferred = append(s.deferred, deferred{what: peerJoined, p: p})
 	case wire.Rejected:
-		ev.Channel.Data.(*peer).closed = true
+		p := ev.Channel.Data.(*peer)
+		s.trace("<", p, "reject")
+		p.closed = true
 	case wire.Closed:
 		if p, ok := ev.Channel.Data.(*peer); ok && !p.closed {
+			s.trace("<", p, "close")
 			p.closed = true
 			s.deferred = append(s.deferred, deferred{what: peerLeft, p: p})
 		}
 	case wire.Received:
-		p := ev.Channel.Data.(*peer)
-		s.deferred = append(s.deferred, deferred{what: peerSaid, p: p, typ: ev.Type, body: ev.Body})
+		d := deferred{what: peerSaid, typ: ev.Type, body: ev.Body}
+		switch data := ev.Channel.Data.(type) {
+		case *peer:
+			d.p = data
+		case Service:
+			d.what, d.serve = serviceSaid, data
+		}
+		s.deferred = append(s.deferred, d)
 	}
 	return nil
 }
 
-// remoteOpen answers a channel that the peer opened. Feeds that we do not have
-// and feeds that the peer may not have are refused alike.
+// remoteOpen answers a channel that the peer opened. Feeds that we do not have,
+// feeds that the peer may not have and feeds whose key it does not know are
+// refused alike: what is here is nobody's business who could not read it.
 func (s *session) remoteOpen(ev wire.Event) error {
-	if name := ev.Channel.Protocol(); name != protocolName && name != protocolAlias {
+	protocol := ev.Channel.Protocol()
+	if serve, ok := s.peer.Services[protocol]; ok {
+		s.trace("<", nil, "open "+protocol)
+		ev.Channel.Data = serve
+		s.mux.Accept(ev.Channel, nil)
+		return nil
+	}
+	if protocol != protocolName && protocol != protocolAlias {
+		s.trace("<", nil, "open "+strconv.Quote(protocol)+", refused")
 		return nil // the mux refuses it
 	}
 	var dk feed.DiscoveryKey
 	if copy(dk[:], ev.Channel.ID()) != len(dk) || len(ev.Channel.ID()) != len(dk) {
 		return nil
 	}
-	r := s.x.find(dk)
-	if r == nil || !s.allowed(r) {
-		return nil
-	}
-	if err := s.checkCapability(r.feed.Key(), ev.Handshake); err != nil {
+	h, err := wire.ParseHandshake(ev.Handshake)
+	if err != nil {
 		return err
 	}
+	r := s.x.find(dk)
+	if r == nil || !s.proves(r.feed.Key(), h.Capability) || !s.allowed(r) {
+		s.trace("<", nil, "open "+dk.String()[:8]+", refused")
+		s.refuseLocked(dk, h.Capability)
+		return nil
+	}
 	p := newPeer(s, r, ev.Channel)
+	s.trace("<", p, "open")
 	s.mux.Accept(ev.Channel, s.handshake(r.feed.Key()))
+	s.trace(">", p, "open")
 	s.deferred = append(s.deferred, deferred{what: peerJoined, p: p})
 	return nil
 }
@@ -277,20 +317,10 @@ func (s *session) handshake(key feed.Key) []byte {
 	return h.Append(nil)
 }
 
-func (s *session) checkCapability(key feed.Key, handshake []byte) error {
-	h, err := wire.ParseHandshake(handshake)
-	if err != nil {
-		return err
-	}
-	if !h.Capability.Equal(key.Capability(!s.conn.Initiator(), s.conn.HandshakeHash())) {
-		return errors.New("it opened a feed without knowing the feed key")
-	}
-	return nil
-}
-
-// openWanted opens a channel for r when the session opens channels by itself.
+// openWanted opens a channel for r when the session opens channels by itself, or
+// the peer has asked for the feed before.
 func (s *session) openWanted(r *replica) {
-	if s.peer.Open && s.allowed(r) {
+	if s.allowed(r) && (s.peer.Open || s.askedFor(r)) {
 		s.open(r)
 	}
 }
@@ -302,7 +332,8 @@ func (s *session) open(r *replica) {
 		return
 	}
 	if c := s.mux.Open(protocolName, r.dk[:], s.handshake(r.feed.Key())); c != nil {
-		newPeer(s, r, c)
+		p := newPeer(s, r, c)
+		s.trace(">", p, "open")
 	}
 	s.collectLocked()
 }
@@ -323,6 +354,7 @@ func (s *session) reopen(p *peer) {
 func (s *session) closePeer(p *peer) {
 	s.mu.Lock()
 	if !p.closed && !s.ended {
+		s.trace(">", p, "close")
 		p.closed = true
 		s.mux.Close(p.ch)
 		s.collectLocked()
@@ -347,6 +379,7 @@ func (s *session) send(p *peer, m wire.Message) {
 	if p.closed || s.ended {
 		return
 	}
+	s.trace(">", p, m)
 	frame := m.Append(p.ch.AppendHeader(nil, m.Type()))
 	s.frames = append(s.frames, frame)
 	s.queued += len(frame)

@@ -70,6 +70,9 @@ func serve(ctx context.Context, s *settings, errOut io.Writer) error {
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
 	cfg := s.config
 	cfg.Log, cfg.Version = log, version()
+	if s.trace {
+		cfg.Trace = func(line string) { fmt.Fprintf(errOut, "trace: %s\n", line) }
+	}
 	limitMemory()
 	box, err := seeder.Open(cfg)
 	if err != nil {

@@ -17,7 +17,7 @@ type settings struct {
 	config       seeder.Config
 	grants       cli.Strings
 	status, json bool
-	debug        bool
+	debug, trace bool
 }
 
 // onOff is a flag with the values on and off.
@@ -86,10 +86,12 @@ func parse(args []string, errOut io.Writer) (*settings, error) {
 	fs.Var(&reserve, "reserve", "how much of the disk stays free, a `size` (default 1GiB)")
 	fs.Var(&scrub, "scrub-rate", "how much is re-read and verified in a second, a `size`; 0 for none")
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long blocks stay that their writer truncated, a `time`")
+	fs.StringVar(&c.Hypercore, "hypercore", "", "serve stock Hypercore peers what is open to them, at TCP `host:port`, such as 0.0.0.0:4002 (default: do not)")
 	fs.StringVar(&configFile, "config", "", "`file` with settings")
 	fs.BoolVar(&s.status, "status", false, "print how the seeder on -state stands, and end")
 	fs.BoolVar(&s.json, "json", false, "with -status: print JSON")
 	fs.BoolVar(&s.debug, "debug", false, "log more")
+	fs.BoolVar(&s.trace, "trace-replication", false, "print the messages of replication by name, without keys and contents")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}

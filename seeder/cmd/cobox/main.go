@@ -20,6 +20,7 @@ func program() *cli.Program {
 			spaceCommand(),
 			pinCommand(),
 			unpinCommand(),
+			pinsCommand(),
 			backupCommand(),
 			watchCommand(),
 			snapshotsCommand(),

@@ -45,15 +45,26 @@ func pinFeeds(ctx context.Context, b *client.Box, keys []feed.Key) (list []pin.S
 }
 
 func pinCommand() cli.Command {
+	var f foreign
 	return cli.Command{
-		Name: "pin", Args: "NAME BOX", Short: "have a box keep a space",
+		Name: "pin", Args: "(NAME | -feed KEY | -drive KEY) BOX", Short: "have a box keep a space, or any Hypercore",
 		Help: `
 Asks a box to keep a space from now on. The box is named by its ID, when it can
 be found by it (on the local network, or by the DHT), or by an address:
 
 	cobox pin documents 12D3KooW...
-	cobox pin documents /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...`,
+	cobox pin documents /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...
+
+Any other Hypercore can be kept by its key, and a Hyperdrive with all its files;
+with -open stock Hypercore peers that know the key replicate it with the box:
+
+	cobox pin -feed 8f3a... -open 12D3KooW...
+	cobox pin -drive 8f3a... -open 12D3KooW...`,
+		Flags: f.flags,
 		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if f.given() {
+				return f.pin(ctx, c)
+			}
 			if len(c.Args) != 2 {
 				return cli.Misuse("pin needs the name of a space and a box")
 			}
@@ -95,13 +106,19 @@ be found by it (on the local network, or by the DHT), or by an address:
 }
 
 func unpinCommand() cli.Command {
+	var f foreign
 	return cli.Command{
-		Name: "unpin", Args: "NAME BOX", Short: "have a box delete a space",
+		Name: "unpin", Args: "(NAME | -feed KEY | -drive KEY) BOX", Short: "have a box delete a space or a feed",
 		Help: `
-Ends what "cobox pin" began: the box deletes what it keeps of the space.
+Ends what "cobox pin" began: the box deletes what it keeps of the space or feed.
 
-	cobox unpin documents 12D3KooW...`,
+	cobox unpin documents 12D3KooW...
+	cobox unpin -drive 8f3a... 12D3KooW...`,
+		Flags: f.keyFlags,
 		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if f.given() {
+				return f.unpin(ctx, c)
+			}
 			if len(c.Args) != 2 {
 				return cli.Misuse("unpin needs the name of a space and a box")
 			}
