@@ -6,7 +6,7 @@ PROGRAMS := ./appliance/cmd/seederd ./seeder/cmd/cobox ./provision/cmd/coboxctl
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the programs into ./bin
@@ -28,6 +28,20 @@ test: ## run all tests
 .PHONY: test-root
 test-root: ## the tests that mount full and read-only disks; as root, on Linux
 	$(GO) test ./seeder/store -mounts
+
+NODE_MODULES := hack/interop/node_modules/.package-lock.json
+
+$(NODE_MODULES): hack/interop/package-lock.json
+	cd hack/interop && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: interop
+interop: $(NODE_MODULES) ## unmodified JavaScript Hypercore peers against a real box; needs Node 20 or later
+	$(GO) test ./hack/interop -interop -count=1 -timeout 20m
+
+.PHONY: bench-interop
+bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
+	$(GO) run ./hack/interop/bench -bin $(BIN)
 
 .PHONY: check
 check: ## formatting, vet, linters, tidiness, floor plan, all tests with the race detector

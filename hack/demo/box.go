@@ -51,8 +51,9 @@ type box struct {
 
 // status is the part of a box's status that we look at.
 type status struct {
-	ID    string
-	Addrs []string
+	ID        string
+	Addrs     []string
+	Hypercore *struct{ Addr, Key string } // nil when Hypercore peers are not served
 	Store struct{ Feeds, Blocks, Bytes uint64 }
 }
 

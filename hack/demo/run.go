@@ -20,7 +20,8 @@ func run(ctx context.Context, progs programs, state string) error {
 	b := &box{
 		progs: progs, state: filepath.Join(state, "box"),
 		args: []string{"-state", filepath.Join(state, "box"), "-operator", operator.Operator,
-			"-listen", "/ip4/127.0.0.1/tcp/4001", "-listen", "/ip4/127.0.0.1/udp/4001/quic-v1", "-mdns=off", "-dht=off"},
+			"-listen", "/ip4/127.0.0.1/tcp/4001", "-listen", "/ip4/127.0.0.1/udp/4001/quic-v1", "-mdns=off", "-dht=off",
+			"-hypercore", "127.0.0.1:4002"},
 	}
 	if err := b.start(ctx); err != nil {
 		return err
@@ -42,6 +43,10 @@ In another terminal, as a partner:
   cobox backup documents
   cobox restore -space documents ./restored
 
-`, state, string(progs), st.Addrs[0])
+Stock Hypercore peers replicate what is pinned with -open, at TCP %[4]s:
+
+  cobox pin -drive KEY -open %[3]s
+
+`, state, string(progs), st.Addrs[0], st.Hypercore.Addr)
 	return <-b.ended
 }
