@@ -22,8 +22,8 @@ func (e *ForkError) Error() string {
 // CheckConflict compares a validly signed upgrade proof that starts at 0 with
 // what we hold. It returns a [*ForkError] when the proof's tree and ours differ
 // at the shorter one's length on the same fork, nil when they agree or the
-// proof is on another fork, and an error that wraps [ErrProof], [ErrSignature],
-// [ErrManifest] or [ErrPatch] when the proof itself is not valid. [ErrMissing]
+// proof is on another fork, and an error that wraps [ErrProof], [ErrSignature] or
+// [ErrManifest] when the proof itself is not valid. [ErrMissing]
 // is for when too few nodes are stored to compare.
 //
 // A longer tree can be compared only if the proof goes by our length, as one

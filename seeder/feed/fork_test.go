@@ -158,7 +158,7 @@ func TestConflicts(t *testing.T) {
 						t.Errorf("%s: %v", what, err)
 					}
 					for _, h := range []feed.Head{fork.Have, fork.Got} {
-						if err := feed.VerifyHead(fork.Key, honest.manifest, h); err != nil {
+						if err := feed.VerifyHead(fork.Key, honest.manifest, h, nil); err != nil {
 							t.Errorf("%s: evidence does not verify: %v", what, err)
 						}
 					}

@@ -224,8 +224,9 @@ func (g *grower) finish() ([]Node, uint64, error) {
 
 // A queue hands out a proof's nodes in the order in which they are needed.
 type queue struct {
-	nodes []Node
-	extra *vnode // a node from another part of the proof, for when its turn comes
+	nodes   []Node
+	byIndex map[uint64]Node // when it is set, they are taken from here, in any order
+	extra   *vnode          // a node from another part of the proof, for when its turn comes
 }
 
 func (q *queue) empty() bool { return len(q.nodes) == 0 && q.extra == nil }
@@ -236,6 +237,9 @@ func (q *queue) take(index uint64) (vnode, error) {
 		n := *q.extra
 		q.extra = nil
 		return n, nil
+	}
+	if n, ok := q.byIndex[index]; ok {
+		return vnode{Node: n}, nil
 	}
 	if len(q.nodes) == 0 {
 		return vnode{}, fmt.Errorf("%w: lacks tree node %d", ErrProof, index)

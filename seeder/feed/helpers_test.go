@@ -165,7 +165,7 @@ func (w *writer) checkHonest(t testing.TB, what string, b *feed.Batch) {
 		if h.Length >= uint64(len(w.roots)) || feed.TreeHash(w.roots[h.Length]) != h.Hash || !sameHead(h, want) {
 			t.Fatalf("%s: upgraded to %+v", what, h)
 		}
-		if err := feed.VerifyHead(w.key, up.Manifest, h); err != nil || up.Key != w.key {
+		if err := feed.VerifyHead(w.key, up.Manifest, h, nil); err != nil || up.Key != w.key {
 			t.Fatalf("%s: upgraded to a head that does not verify: %v", what, err)
 		}
 	}

@@ -14,8 +14,9 @@ var (
 	ErrManifest = errors.New("feed: invalid manifest")
 	// ErrSignature says that a tree head is not signed by the feed's writer.
 	ErrSignature = errors.New("feed: tree head is not signed by the feed's writer")
-	// ErrPatch says that a signature is over a longer tree (a patch), which is not supported.
-	ErrPatch = errors.New("feed: signatures over patches are not supported")
+	// ErrPatch says that a signature is over a longer tree (a patch), and that the
+	// roots are not there from which it could be grown.
+	ErrPatch = errors.New("feed: a longer tree was signed, and without the roots it cannot be checked")
 )
 
 // MaxManifest bounds the bytes of a manifest that is read: far more than

@@ -17,7 +17,7 @@ const MaxSignature = 64 << 10
 type SignerProof struct {
 	Signer    uint64 // place in the manifest
 	Signature [ed25519.SignatureSize]byte
-	Patch     uint64 // how many blocks longer the tree is that was signed; refused unless 0
+	Patch     uint64 // how many blocks longer the tree is that was signed
 }
 
 // Sign returns h with the signature of the manifest's signer whose key is private.
@@ -67,8 +67,12 @@ func SignPart(key Key, m *Manifest, private ed25519.PrivateKey, h Head) (SignerP
 // its manifest. A nil manifest means a compat feed: key is the signer. The
 // manifest must belong to the key (see [Manifest.Key]); this is checked too.
 // h.Bytes is not looked at: it follows from the roots that h.Hash is over.
-// Errors wrap [ErrSignature], [ErrManifest] or [ErrPatch].
-func VerifyHead(key Key, m *Manifest, h Head) error {
+//
+// roots are the full roots of the head's tree. They are needed only where a
+// signer signed a longer tree than the head's, as the manifest may allow
+// (patches): it is grown out of them. Errors wrap [ErrSignature], [ErrManifest]
+// or, for want of roots, [ErrPatch].
+func VerifyHead(key Key, m *Manifest, h Head, roots []Node) error {
 	if h.Length > MaxLength {
 		return fmt.Errorf("%w: a length of %d blocks is more than a feed can have", ErrSignature, h.Length)
 	}
@@ -81,11 +85,11 @@ func VerifyHead(key Key, m *Manifest, h Head) error {
 	if m.Key() != key {
 		return fmt.Errorf("%w: its hash is not the feed key", ErrManifest)
 	}
-	return m.verifySignature(key, h)
+	return m.verifySignature(key, h, roots)
 }
 
 // verifySignature is VerifyHead for a manifest that is known to be the feed's.
-func (m *Manifest) verifySignature(key Key, h Head) error {
+func (m *Manifest) verifySignature(key Key, h Head, roots []Node) error {
 	if m.inPrologue(h.Length) {
 		if h.Length != m.Prologue.Length || h.Hash != m.Prologue.Hash {
 			return fmt.Errorf("%w: differs from the prologue in the manifest", ErrSignature)
@@ -96,12 +100,12 @@ func (m *Manifest) verifySignature(key Key, h Head) error {
 		if len(h.Signature) != ed25519.SignatureSize {
 			return fmt.Errorf("%w: signature has %d bytes, want %d", ErrSignature, len(h.Signature), ed25519.SignatureSize)
 		}
-		return m.verifyPart(key, h, SignerProof{Signature: [64]byte(h.Signature)})
+		return m.verifyPart(key, &h, SignerProof{Signature: [64]byte(h.Signature)})
 	}
 	if m.Quorum == 0 {
 		return fmt.Errorf("%w: nobody can sign it", ErrSignature)
 	}
-	parts, err := m.parseSignature(h.Signature)
+	parts, patch, err := m.parseSignature(h.Signature)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
@@ -115,11 +119,40 @@ func (m *Manifest) verifySignature(key Key, h Head) error {
 			return fmt.Errorf("%w: signer %d counts once only", ErrSignature, part.Signer)
 		}
 		signed[part.Signer] = true
-		if err := m.verifyPart(key, h, part); err != nil {
+		signedHead := &h
+		if part.Patch != 0 && m.AllowPatch {
+			if signedHead, err = patched(h, roots, part.Patch, patch); err != nil {
+				return fmt.Errorf("%w (signer %d)", err, part.Signer)
+			}
+		}
+		if err := m.verifyPart(key, signedHead, part); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// patched returns the head that a signer signed who was more blocks ahead of h:
+// its tree is h's, grown by the nodes of the patch.
+func patched(h Head, roots []Node, more uint64, patch map[uint64]Node) (*Head, error) {
+	if len(roots) == 0 && h.Length > 0 {
+		return nil, ErrPatch
+	}
+	if more > MaxLength || h.Length > MaxLength-more {
+		return nil, fmt.Errorf("%w: a patch by %d blocks", ErrSignature, more)
+	}
+	g := &grower{roots: make([]vnode, len(roots))}
+	for i, n := range roots {
+		g.roots[i] = vnode{Node: n, sure: true, stored: true}
+	}
+	if err := g.growTo(h.Length+more, &queue{byIndex: patch}); err != nil {
+		return nil, fmt.Errorf("%w: growing the tree by the patch: %w", ErrSignature, err)
+	}
+	grown, _, err := g.view()
+	if err != nil {
+		return nil, fmt.Errorf("%w: growing the tree by the patch: %w", ErrSignature, err)
+	}
+	return &Head{Fork: h.Fork, Length: h.Length + more, Hash: TreeHash(grown)}, nil
 }
 
 // inPrologue reports whether a head of this length is fixed by the manifest
@@ -129,12 +162,9 @@ func (m *Manifest) inPrologue(length uint64) bool {
 }
 
 // verifyPart checks one signer's signature.
-func (m *Manifest) verifyPart(key Key, h Head, part SignerProof) error {
+func (m *Manifest) verifyPart(key Key, h *Head, part SignerProof) error {
 	if part.Signer >= uint64(len(m.Signers)) {
 		return fmt.Errorf("%w: there is no signer %d", ErrSignature, part.Signer)
-	}
-	if part.Patch != 0 && m.AllowPatch {
-		return fmt.Errorf("%w (signer %d)", ErrPatch, part.Signer)
 	}
 	i := int(part.Signer)
 	if !ed25519.Verify(m.Signers[i].Public[:], h.signable(m.context(key, i)), part.Signature[:]) {
@@ -158,8 +188,10 @@ func (m *Manifest) bareSignature() bool {
 }
 
 // AppendSignature appends the head signature that consists of these signers'
-// parts, for feeds whose signature is a list.
-func (m *Manifest) AppendSignature(b []byte, parts []SignerProof) []byte {
+// parts, for feeds whose signature is a list. patch holds the nodes that lead
+// from the head's tree to the longer ones that were signed; none without patches.
+// Version 0 is written without patches.
+func (m *Manifest) AppendSignature(b []byte, parts []SignerProof, patch ...Node) []byte {
 	b = compact.AppendUint(b, uint64(len(parts)))
 	for _, part := range parts {
 		if m.Version == 0 {
@@ -171,17 +203,22 @@ func (m *Manifest) AppendSignature(b []byte, parts []SignerProof) []byte {
 			b = compact.AppendUint(b, part.Patch)
 		}
 	}
-	return compact.AppendUint(b, 0) // no patch nodes
+	b = compact.AppendUint(b, uint64(len(patch)))
+	for _, n := range patch {
+		b = compact.AppendUint(compact.AppendUint(b, n.Index), n.Size)
+		b = append(b, n.Hash[:]...)
+	}
+	return b
 }
 
-// parseSignature reads a list of signatures. Patches and their nodes are read,
-// for only what is whole is well-formed, and left out.
-func (m *Manifest) parseSignature(signature []byte) ([]SignerProof, error) {
+// parseSignature reads a list of signatures and the nodes of their patches, by
+// number; the last of several with one number counts.
+func (m *Manifest) parseSignature(signature []byte) ([]SignerProof, map[uint64]Node, error) {
 	if len(signature) > MaxSignature {
-		return nil, fmt.Errorf("signature has %d bytes, more than %d", len(signature), MaxSignature)
+		return nil, nil, fmt.Errorf("signature has %d bytes, more than %d", len(signature), MaxSignature)
 	}
 	if len(signature) == 0 {
-		return nil, errors.New("no signature")
+		return nil, nil, errors.New("no signature")
 	}
 	d := compact.NewDecoder(signature)
 	parts := make([]SignerProof, d.Count(1+ed25519.SignatureSize+1))
@@ -200,17 +237,17 @@ func (m *Manifest) parseSignature(signature []byte) ([]SignerProof, error) {
 			d.Uint() // start
 			p.Patch = d.Uint()
 			for range d.Count(1) {
-				d.Uint()
+				d.Uint() // which of the nodes: it follows from the lengths
 			}
 		}
 	}
+	patch := make(map[uint64]Node)
 	for range d.Count(1 + 1 + 32) {
-		d.Uint()
-		d.Uint()
-		d.Fixed32()
+		n := Node{Index: d.Uint(), Size: d.Uint(), Hash: d.Fixed32()}
+		patch[n.Index] = n
 	}
 	if err := d.Err(); err != nil {
-		return nil, fmt.Errorf("reading signature: %w", err)
+		return nil, nil, fmt.Errorf("reading signature: %w", err)
 	}
-	return parts, nil
+	return parts, patch, nil
 }

@@ -1,10 +1,13 @@
 package feed_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"cobox/seeder/feed"
@@ -39,7 +42,7 @@ func TestSignatureVerdicts(t *testing.T) {
 			}
 		}
 		h := feed.Head{Length: c.Length, Fork: c.Fork, Hash: c.TreeHash.b32(), Signature: c.Signature}
-		err := feed.VerifyHead(c.Key.b32(), m, h)
+		err := feed.VerifyHead(c.Key.b32(), m, h, nil)
 		if (err == nil) != c.OK {
 			t.Errorf("%s, %d blocks, signed by %s: VerifyHead = %v, JavaScript says %v", c.Manifest, c.Length, c.What, err, c.OK)
 		}
@@ -74,7 +77,7 @@ func TestSeveralSigners(t *testing.T) {
 			}
 			parts = append(parts, part)
 			h.Signature = m.AppendSignature(nil, parts)
-			if err := feed.VerifyHead(key, m, h); (err == nil) != (len(parts) >= 2) {
+			if err := feed.VerifyHead(key, m, h, nil); (err == nil) != (len(parts) >= 2) {
 				t.Errorf("version %d: signed by %d of 3: %v", version, len(parts), err)
 			}
 		}
@@ -86,35 +89,79 @@ func TestSeveralSigners(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := feed.VerifyHead(m.Key(), m, h); err != nil {
+		if err := feed.VerifyHead(m.Key(), m, h, nil); err != nil {
 			t.Errorf("version %d: one of three: %v", version, err)
 		}
 	}
 }
 
-func TestPatchesAreRefused(t *testing.T) {
-	for version := range uint64(4) {
-		keys, m := signers(version, 1, 1)
-		m.AllowPatch = true
-		h := feed.Head{Length: 3, Hash: feed.Hash{5}}
-		h, err := feed.Sign(m.Key(), m, keys[0], h)
+// TestPatches holds heads whose signers were ahead of them against JavaScript's
+// verdicts, with and without the roots, and with every byte of the field changed.
+func TestPatches(t *testing.T) {
+	text, err := os.ReadFile("testdata/patches.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Cases []struct {
+			Length                             uint64
+			Signed                             []uint64
+			Manifest, Key, TreeHash, Signature hexBytes
+			Verdict                            bool
+		}
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Cases) == 0 {
+		t.Fatal("vectors are missing")
+	}
+	for _, c := range v.Cases {
+		m, err := feed.ParseManifest(c.Manifest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := feed.VerifyHead(m.Key(), m, h); err != nil {
-			t.Errorf("version %d, without a patch: %v", version, err)
+		var tree feed.Tree
+		for i := range c.Length {
+			tree.Append(fmt.Appendf(nil, "block %d", i))
 		}
-		part, err := feed.SignPart(m.Key(), m, keys[0], h)
-		if err != nil {
-			t.Fatal(err)
+		h := tree.Head(0)
+		h.Signature = c.Signature
+		if h.Hash != feed.Hash(c.TreeHash) {
+			t.Fatalf("%d blocks: tree hash %s, want %x", c.Length, h.Hash, []byte(c.TreeHash))
 		}
-		part.Patch = 2
-		if h.Signature = m.AppendSignature(nil, []feed.SignerProof{part}); version == 0 {
-			h.Signature = append([]byte{1, 1, 0}, part.Signature[:]...) // one, with a patch, of signer 0
-			h.Signature = append(h.Signature, 3, 2, 1, 0, 0)            // from 3 by 2 blocks, one node, which is 0; no nodes
+		if err := feed.VerifyHead(feed.Key(c.Key), m, h, tree.Roots); (err == nil) != c.Verdict {
+			t.Errorf("%d blocks, signed at %v: %v, JavaScript says %v", c.Length, c.Signed, err, c.Verdict)
 		}
-		if err := feed.VerifyHead(m.Key(), m, h); !errors.Is(err, feed.ErrPatch) {
-			t.Errorf("version %d, with a patch: %v, want ErrPatch", version, err)
+		if err := feed.VerifyHead(feed.Key(c.Key), m, h, nil); !errors.Is(err, feed.ErrPatch) && slices.Max(c.Signed) > c.Length {
+			t.Errorf("%d blocks, signed at %v, without roots: %v, want ErrPatch", c.Length, c.Signed, err)
+		}
+		for i := range c.Signature {
+			h.Signature = bytes.Clone(c.Signature)
+			h.Signature[i] ^= 1
+			if err := feed.VerifyHead(feed.Key(c.Key), m, h, tree.Roots); err == nil {
+				t.Errorf("%d blocks, signed at %v, byte %d changed: it verifies", c.Length, c.Signed, i)
+			}
+		}
+	}
+}
+
+// A signer that was further ahead than a feed can be long is refused, not followed.
+func TestPatchBeyondAllBounds(t *testing.T) {
+	keys, m := signers(1, 1, 1)
+	m.AllowPatch = true
+	var tree feed.Tree
+	tree.Append([]byte("block"))
+	h := tree.Head(0)
+	part, err := feed.SignPart(m.Key(), m, keys[0], h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []uint64{1, feed.MaxLength, 1<<53 - 1} {
+		part.Patch = n
+		h.Signature = m.AppendSignature(nil, []feed.SignerProof{part})
+		if err := feed.VerifyHead(m.Key(), m, h, tree.Roots); !errors.Is(err, feed.ErrSignature) {
+			t.Errorf("a patch by %d blocks without nodes: %v, want ErrSignature", n, err)
 		}
 	}
 }
@@ -135,14 +182,14 @@ func TestSignRefusesStrangers(t *testing.T) {
 func TestVerifyHeadRefuses(t *testing.T) {
 	w := newWriter(8).fill(3)
 	h := w.head()
-	if err := feed.VerifyHead(w.key, w.manifest, h); err != nil {
+	if err := feed.VerifyHead(w.key, w.manifest, h, nil); err != nil {
 		t.Fatal(err)
 	}
 	other := newWriter(9)
-	if err := feed.VerifyHead(w.key, other.manifest, h); !errors.Is(err, feed.ErrManifest) {
+	if err := feed.VerifyHead(w.key, other.manifest, h, nil); !errors.Is(err, feed.ErrManifest) {
 		t.Errorf("another feed's manifest: %v, want ErrManifest", err)
 	}
-	if err := feed.VerifyHead(w.key, nil, h); !errors.Is(err, feed.ErrSignature) {
+	if err := feed.VerifyHead(w.key, nil, h, nil); !errors.Is(err, feed.ErrSignature) {
 		t.Errorf("no manifest: %v, want ErrSignature", err)
 	}
 	for _, change := range []func(*feed.Head){
@@ -155,15 +202,15 @@ func TestVerifyHeadRefuses(t *testing.T) {
 	} {
 		forged := h
 		change(&forged)
-		if err := feed.VerifyHead(w.key, w.manifest, forged); !errors.Is(err, feed.ErrSignature) {
-			t.Errorf("VerifyHead(%+v) = %v, want ErrSignature", forged, err)
+		if err := feed.VerifyHead(w.key, w.manifest, forged, nil); !errors.Is(err, feed.ErrSignature) {
+			t.Errorf("VerifyHead(%+v, nil) = %v, want ErrSignature", forged, err)
 		}
 	}
 	// Nobody has a feed that long, even if its writer says so.
 	long := feed.Head{Length: feed.MaxLength + 1}
 	long, err := feed.Sign(w.key, w.manifest, w.private, long)
 	if err == nil {
-		err = feed.VerifyHead(w.key, w.manifest, long)
+		err = feed.VerifyHead(w.key, w.manifest, long, nil)
 	}
 	if !errors.Is(err, feed.ErrSignature) {
 		t.Errorf("a head beyond MaxLength: %v, want ErrSignature", err)

@@ -66,7 +66,7 @@ func (v *vectorHead) check(t *testing.T, what string, key feed.Key, m *feed.Mani
 	if h.Length != v.Length || h.Fork != v.Fork || h.Hash != v.TreeHash.b32() || !bytes.Equal(h.Signature, v.HeadSignature) {
 		t.Errorf("%s: head %+v, want %+v", what, h, *v)
 	}
-	if err := feed.VerifyHead(key, m, h); err != nil {
+	if err := feed.VerifyHead(key, m, h, nil); err != nil {
 		t.Errorf("%s: VerifyHead: %v", what, err)
 	}
 }
@@ -176,7 +176,7 @@ func TestTreeVectors(t *testing.T) {
 		}
 		if v.HeadSignature != nil {
 			h.Signature = v.HeadSignature
-			if err := feed.VerifyHead(v.Key.b32(), m, h); err != nil {
+			if err := feed.VerifyHead(v.Key.b32(), m, h, nil); err != nil {
 				t.Errorf("feed of %d blocks: %v", v.Length, err)
 			}
 		}

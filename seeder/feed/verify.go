@@ -52,7 +52,7 @@ type Block struct {
 //
 // Errors wrap [ErrProof] (cut the peer off), [ErrMissing] (which is also that
 // of a proof for another fork or length than ours, as a late answer is),
-// [ErrSignature], [ErrManifest], [ErrPatch], or are a [*ForkError]. Errors of
+// [ErrSignature], [ErrManifest], or are a [*ForkError]. Errors of
 // nodes other than [ErrNoNode] are returned as they are.
 func (s *State) Verify(nodes Nodes, p *Proof) (*Batch, error) {
 	if p.Upgrade == nil {
@@ -230,7 +230,7 @@ func (s *State) upgrade(g *grower, p *Proof, sub *vnode) (*State, *vnode, error)
 		return nil, nil, err
 	}
 	head := Head{Fork: p.Fork, Length: rootsLength(roots), Bytes: size, Hash: TreeHash(roots), Signature: up.Signature}
-	if err := s.checkHead(manifest, head); err != nil {
+	if err := s.checkHead(manifest, head, roots); err != nil {
 		return nil, nil, err
 	}
 	head.Signature = slices.Clone(head.Signature)
@@ -254,12 +254,12 @@ func (s *State) manifestFor(p *Proof) (*Manifest, error) {
 }
 
 // checkHead checks a head's signature with a manifest that is known to be the feed's.
-func (s *State) checkHead(m *Manifest, h Head) error {
+func (s *State) checkHead(m *Manifest, h Head, roots []Node) error {
 	if m != nil {
-		return m.verifySignature(s.Key, h)
+		return m.verifySignature(s.Key, h, roots)
 	}
 	if len(h.Signature) != ed25519.SignatureSize {
 		return fmt.Errorf("%w: none came with the first head", ErrManifest)
 	}
-	return VerifyHead(s.Key, nil, h)
+	return VerifyHead(s.Key, nil, h, roots)
 }

@@ -214,7 +214,7 @@ func (p *peer) onData(d *wire.Data) error {
 	}
 	r.mu.Unlock()
 
-	if err := q.matches(d); err != nil {
+	if err := q.matches(d, r.feed.State().Manifest); err != nil {
 		r.finished(q, late)
 		return err
 	}
@@ -255,21 +255,35 @@ func (s *session) answered(q *request, d *wire.Data) {
 	}
 }
 
-// matches checks that an answer is one to the request, no more.
-func (q *request) matches(d *wire.Data) error {
+// matches checks that an answer is one to the request, no more. m is the feed's
+// manifest when it is known.
+func (q *request) matches(d *wire.Data, m *feed.Manifest) error {
 	switch {
 	case d.Fork != q.fork:
 		return fmt.Errorf("it answered for fork %d instead of %d", d.Fork, q.fork)
 	case d.Hash != nil || d.Seek != nil:
 		return errors.New("it sent proofs that were not asked for")
 	case q.upgrade:
-		if d.Block != nil || d.Upgrade == nil || d.Upgrade.Start != q.start || d.Upgrade.Length != q.length {
+		if d.Manifest != nil {
+			m = d.Manifest // what it is worth shows when it is verified
+		}
+		if d.Block != nil || d.Upgrade == nil || !q.upgrades(d.Upgrade, m) {
 			return errors.New("it answered another upgrade than the one asked for")
 		}
 	case d.Block == nil || d.Block.Index != q.index || d.Upgrade != nil || d.Manifest != nil:
 		return fmt.Errorf("it did not answer with block %d alone", q.index)
 	}
 	return nil
+}
+
+// upgrades reports whether an upgrade is the one asked for, or the one to the
+// prologue: a peer answers with that first to who has less than the prologue,
+// whatever was asked (FORMAT.md, section 7).
+func (q *request) upgrades(u *feed.UpgradeProof, m *feed.Manifest) bool {
+	if u.Start == q.start && u.Length == q.length {
+		return true
+	}
+	return m != nil && m.Prologue != nil && q.start < m.Prologue.Length && u.Start == 0 && u.Length == m.Prologue.Length
 }
 
 // admit asks the feed's owner whether a verified head may be stored.
@@ -536,7 +550,7 @@ func (p *peer) onProbe(d *wire.Data) error {
 	case q == nil:
 		return nil
 	default:
-		if err := q.matches(d); err != nil {
+		if err := q.matches(d, r.feed.State().Manifest); err != nil {
 			return err
 		}
 	}

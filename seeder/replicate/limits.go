@@ -26,6 +26,10 @@ const (
 	// one that reaches it is not asked for blocks of that feed any more.
 	maxMissing = 1024
 
+	// maxGaps bounds the ranges by which a peer is told what is gone; the last one
+	// then takes back all that follows, of which the peer can ask for windows.
+	maxGaps = 64
+
 	// maxUnverifiable is how many answers in a row may lack the nodes to check
 	// them (which can be our own doing, after a fork) before it counts as an invalid proof.
 	maxUnverifiable = 8

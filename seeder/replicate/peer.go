@@ -156,9 +156,18 @@ func (p *peer) announce() {
 	var held uint64
 	r.mu.Lock()
 	wanting := len(p.wants) > 0 && contiguous < st.Head.Length
+	told := p.told
+	if p.saidAny && st.Head.Fork != p.said.Fork {
+		told = max(told, p.said.Length) // any block of the old fork may have been announced
+	}
 	r.mu.Unlock()
 	if wanting {
 		r.feed.Bits(func(b *feed.Bitfield) { held = b.Count() })
+	}
+	// What was announced and is gone is taken back first: a peer that sees a new
+	// fork would else believe that we have its blocks, and delete its own.
+	for _, gap := range p.gaps(contiguous, told) {
+		p.s.send(p, &gap)
 	}
 
 	r.mu.Lock()
@@ -168,7 +177,7 @@ func (p *peer) announce() {
 	if say {
 		p.said, p.saidAny = m, true
 	}
-	grown := contiguous != p.told && (contiguous > p.told || !first)
+	grown := contiguous > p.told
 	p.told = contiguous
 	var windows []wire.Want
 	if wanting && held != p.held && !first {
@@ -180,12 +189,31 @@ func (p *peer) announce() {
 	if say {
 		p.s.send(p, &m)
 	}
-	if grown && contiguous > 0 {
+	if grown {
 		p.s.send(p, &wire.Range{Start: 0, Length: contiguous})
 	}
 	for _, w := range windows {
 		p.sendWindow(w)
 	}
+}
+
+// gaps returns the ranges of blocks below end that are not there any more, from
+// the first gap on; the last one reaches to end when there are very many.
+func (p *peer) gaps(from, end uint64) (list []wire.Range) {
+	if from >= end {
+		return nil
+	}
+	p.r.feed.Bits(func(b *feed.Bitfield) {
+		for from < end {
+			next, ok := b.NextSet(from)
+			if !ok || next > end || len(list) == maxGaps {
+				next = end
+			}
+			list = append(list, wire.Range{Drop: true, Start: from, Length: next - from})
+			from = b.NextUnset(next)
+		}
+	})
+	return list
 }
 
 // syncLocked makes our Sync for the peer (PROTOCOL.md, "Life of a peer").

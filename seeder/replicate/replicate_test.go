@@ -215,7 +215,7 @@ func TestForkFreezes(t *testing.T) {
 		defer join(t, from, to)()
 		until(t, to, f, func() bool { return f.Frozen() != nil })
 		e := f.Frozen()
-		if e.Have.Hash != before.Hash || e.Got.Hash == before.Hash || feed.VerifyHead(w.Key(), w.manifest, e.Got) != nil {
+		if e.Have.Hash != before.Hash || e.Got.Hash == before.Hash || feed.VerifyHead(w.Key(), w.manifest, e.Got, nil) != nil {
 			t.Errorf("evidence = %+v, want the head before and a signed one that contradicts it", e)
 		}
 		if got := f.Durable().Head; got.Hash != before.Hash {

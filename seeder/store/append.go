@@ -69,7 +69,7 @@ func grow(st *feed.State, blocks [][]byte, sign func(feed.Head) (feed.Head, erro
 		return nil, errors.New("signing the head: another head was signed")
 	}
 	// A head that nobody else would take must not come onto the disk either.
-	if err := feed.VerifyHead(st.Key, st.Manifest, head); err != nil {
+	if err := feed.VerifyHead(st.Key, st.Manifest, head, tree.Roots); err != nil {
 		return nil, fmt.Errorf("signing the head: %w", err)
 	}
 	st.Head, st.Roots = head, slices.Clone(tree.Roots)

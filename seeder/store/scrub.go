@@ -51,7 +51,7 @@ func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damag
 	if st.Head.Length == 0 {
 		return nil
 	}
-	if err := feed.VerifyHead(st.Key, st.Manifest, st.Head); err != nil || feed.TreeHash(st.Roots) != st.Head.Hash {
+	if err := feed.VerifyHead(st.Key, st.Manifest, st.Head, st.Roots); err != nil || feed.TreeHash(st.Roots) != st.Head.Hash {
 		report(Damage{Feed: f.key, What: "the signed head does not fit the tree: unpin the feed, and pin it again"})
 		return nil
 	}
