@@ -10,6 +10,9 @@ const (
 	// JavaScript peers keep 48 under way for each feed.
 	maxQueuedRequests = 1024
 
+	// maxParked bounds the requests of a peer that wait for what we are about to have.
+	maxParked = 64
+
 	// maxQueuedFrames bounds the bytes of small frames (everything but blocks)
 	// that wait to be written, before the peer is no longer read from.
 	maxQueuedFrames = 1 << 20

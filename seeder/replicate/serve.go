@@ -3,6 +3,7 @@ package replicate
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"cobox/seeder/feed"
 	"cobox/seeder/wire"
@@ -10,8 +11,9 @@ import (
 
 // An ask is a request of the peer that waits for its answer.
 type ask struct {
-	p   *peer
-	req wire.Request
+	p      *peer
+	req    wire.Request
+	parked time.Time // since when it waits for what we are about to have; zero: it does not
 }
 
 // asked queues a request of the peer; those with a priority go before the others.
@@ -24,7 +26,7 @@ func (s *session) asked(p *peer, req *wire.Request) {
 			at = i
 		}
 	}
-	s.asks = slices.Insert(s.asks, at, ask{p, *req})
+	s.asks = slices.Insert(s.asks, at, ask{p: p, req: *req})
 	s.work.Broadcast()
 }
 
@@ -32,7 +34,52 @@ func (s *session) asked(p *peer, req *wire.Request) {
 func (s *session) cancelled(p *peer, id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asks = slices.DeleteFunc(s.asks, func(a ask) bool { return a.p == p && a.req.ID == id })
+	its := func(a ask) bool { return a.p == p && a.req.ID == id }
+	s.asks = slices.DeleteFunc(s.asks, its)
+	s.parked = slices.DeleteFunc(s.parked, its)
+}
+
+// park keeps a request for hashes that we do not have yet, because the feed was
+// truncated and its blocks are on their way. A JavaScript peer asks for them to
+// find out what the two forks have in common, at once, and gives us up after 32
+// refusals.
+func (s *session) park(a *ask, err error) bool {
+	if a.req.Hash == nil || !errors.Is(err, feed.ErrNoNode) || !a.p.r.fetching() {
+		return false
+	}
+	now := time.Now()
+	if a.parked.IsZero() {
+		a.parked = now
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(a.parked) >= s.x.requestTimeout || len(s.parked) >= maxParked {
+		return false
+	}
+	s.parked = append(s.parked, *a)
+	return true
+}
+
+// unpark tries parked requests again: those about p, or all with nil.
+func (s *session) unpark(p *peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parked = slices.DeleteFunc(s.parked, func(a ask) bool {
+		if p != nil && a.p != p {
+			return false
+		}
+		s.asks = append(s.asks, a)
+		return true
+	})
+	s.work.Broadcast()
+}
+
+// fetching reports whether blocks of the feed are still to come.
+func (r *replica) fetching() bool {
+	r.mu.Lock()
+	download := r.opts.Download
+	r.mu.Unlock()
+	return download && r.feed.Contiguous() < r.feed.Durable().Head.Length
 }
 
 // answer writes the answer to a request: Data or NoData, always one of them.
@@ -44,6 +91,9 @@ func (s *session) answer(a *ask) error {
 		return nil
 	}
 	d, err := s.prove(a)
+	if err != nil && s.park(a, err) {
+		return nil
+	}
 	if err != nil {
 		s.x.stats.noData.Add(1)
 		m := noData(a, err)

@@ -52,6 +52,7 @@ type session struct {
 	frames   [][]byte   // mu; small frames to write
 	queued   int        // mu; their bytes
 	asks     []ask      // mu; requests of the peer, in the order to answer them
+	parked   []ask      // mu; requests of the peer that wait for what we are about to have
 	untold   []*peer    // mu; peers whose side has to hear what we have
 	hungry   []*peer    // mu; peers that may have something for us
 	arrived  []answer   // mu; blocks on their way to the keepers
@@ -465,6 +466,7 @@ func (s *session) write() {
 		}
 		for _, p := range untold {
 			p.announce()
+			s.unpark(p)
 		}
 		err := s.writeFrames(frames)
 		if err == nil && next != nil {
@@ -554,6 +556,7 @@ func (s *session) tick(done <-chan struct{}) {
 				s.passOver(now)
 				s.pump()
 			}
+			s.unpark(nil) // an answer is due some day, whatever it is
 		}
 	}
 }
