@@ -54,7 +54,7 @@ type status struct {
 	ID        string
 	Addrs     []string
 	Hypercore *struct{ Addr, Key string } // nil when Hypercore peers are not served
-	Store struct{ Feeds, Blocks, Bytes uint64 }
+	Store     struct{ Feeds, Blocks, Bytes uint64 }
 }
 
 func (b *box) start(ctx context.Context) error {

@@ -114,7 +114,10 @@ func TestParksHashes(t *testing.T) {
 		t.Fatal("a block that is not there was answered")
 	}
 	for i := range w.Durable().Head.Length {
-		req := source.hears(func(m wire.Message) bool { r, ok := m.(*wire.Request); return ok && r.Block != nil && r.Block.Index == i })
+		req := source.hears(func(m wire.Message) bool {
+			r, ok := m.(*wire.Request)
+			return ok && r.Block != nil && r.Block.Index == i
+		})
 		source.say(honest(w, req.(*wire.Request)))
 	}
 	d, ok := answer(1).(*wire.Data)
