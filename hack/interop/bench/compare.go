@@ -68,6 +68,9 @@ func (j job) compare(ctx context.Context, dir string, l load) (err error) {
 	}
 	for i := range j.runs {
 		for _, r := range rows {
+			if err := level(dir, l); err != nil {
+				return err
+			}
 			res, err := r.measure(ctx, j, dir)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
