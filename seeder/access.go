@@ -7,18 +7,73 @@ import (
 
 	"cobox/seeder/api"
 	"cobox/seeder/identity"
+	"cobox/seeder/swarm"
 )
 
-// access knows which connected peers are whose devices. A peer enters with its
-// certificate and leaves with its connection.
+// access knows which peers are whose. A device enters with its certificate and
+// leaves with its connection; operators are those whom the box's authority names.
 type access struct {
 	mu      sync.Mutex
 	devices map[identity.PeerID]identity.DeviceCert // mu
+	members map[identity.PeerID]string              // mu; roles
+	// table is what the authority said last; nil before it has, and for a box that
+	// was given its operators at start and has no authority.
+	table *api.Access // mu
+	alone bool        // there is no authority
 }
 
 // maxDevices bounds the peers that are known at one time. The host's limit on
 // connections is lower.
 const maxDevices = 1024
+
+// follow takes in the authority's table.
+func (a *access) follow(t *api.Access) {
+	members := make(map[identity.PeerID]string, len(t.Members))
+	for _, m := range t.Members {
+		members[m.Key.PeerID()] = m.Role
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.table, a.members = t, members
+}
+
+// knows reports whether a peer is an operator, or a device that has shown its
+// certificate on the connection that it has.
+func (a *access) knows(p swarm.PeerID) bool {
+	id := identity.PeerID(p)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, device := a.devices[id]
+	return device || a.members[id] != ""
+}
+
+// role returns an operator's role, "" for other peers.
+func (a *access) role(p swarm.PeerID) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.members[identity.PeerID(p)]
+}
+
+// expecting reports whether somebody may come whom the box does not know yet: an
+// owner, somebody with an invite, or a partner's device.
+func (a *access) expecting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.table
+	return a.alone || t != nil && t.Retired.IsZero() && (!t.Claimed || t.Invites > 0) || t != nil && len(t.Partners) > 0
+}
+
+// ofPartner returns the connected devices of a partner.
+func (a *access) ofPartner(p identity.PartnerKey) (list []identity.PeerID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, cert := range a.devices {
+		if cert.Partner == p {
+			list = append(list, id)
+		}
+	}
+	return list
+}
 
 // admit checks a device certificate against the peer that shows it.
 func (a *access) admit(peer identity.PeerID, text string, now time.Time) (identity.DeviceCert, error) {
@@ -62,7 +117,7 @@ func (a *access) who(peer identity.PeerID) (identity.DeviceCert, bool) {
 	return cert, ok
 }
 
-// left forgets a peer whose connection has ended.
+// left forgets a device whose connection has ended.
 func (a *access) left(peer identity.PeerID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

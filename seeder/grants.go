@@ -70,6 +70,9 @@ func (s *Seeder) openGrant(text []byte) (identity.Grant, error) {
 // AddGrant takes in a grant, as a statement's text, that a trusted operator
 // signed for this box. A grant that is older than the one in force changes nothing.
 func (s *Seeder) AddGrant(text []byte) (identity.Grant, error) {
+	if s.cfg.Authority {
+		return identity.Grant{}, &api.Error{Code: api.BadRequest, Text: "this box takes grants from its authority alone", Hint: "coboxctl invite"}
+	}
 	g, err := s.openGrant(text)
 	if err == nil {
 		err = g.CheckTime(time.Now())

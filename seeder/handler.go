@@ -127,6 +127,7 @@ func (s *Seeder) postHello(w http.ResponseWriter, r *http.Request) {
 		api.WriteError(w, err)
 		return
 	}
+	s.lounge.leave(peer)
 	api.WriteAnswer(w, api.Welcome{Box: s.key, Partner: cert.Partner, Usage: s.usage(cert.Partner), Version: s.cfg.Version})
 }
 

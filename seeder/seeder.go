@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cobox/seeder/api"
+	"cobox/seeder/boxkey"
 	"cobox/seeder/durable"
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
@@ -27,8 +28,11 @@ import (
 // Config says how a seeder runs. State is required.
 type Config struct {
 	State     string                 // the state folder
-	Operators []identity.OperatorKey // whose grants count
-	Swarm     swarm.Config           // Key and Log are set by [Open]
+	Operators []identity.OperatorKey // whose grants count, on a box without an authority
+	// Authority says that provisiond runs on the same state folder and decides who
+	// may do what. Without it the box follows the grants that Operators signed.
+	Authority bool
+	Swarm     swarm.Config // Key and Log are set by [Open]
 	// Capacity is how many bytes of blocks the box may keep in all; 0 means what
 	// is free on the disk at start and what is kept already, less Reserve.
 	Capacity uint64
@@ -66,6 +70,8 @@ type Seeder struct {
 	started  time.Time
 
 	strangers strangers
+	lounge    lounge
+	closing   chan swarm.PeerID // guests who made room
 
 	grantMu sync.Mutex // one grant at a time is taken in
 	pinMu   sync.Mutex // one pin or unpin at a time
@@ -96,8 +102,9 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	setDefault(&cfg.Retention, defaultRetention)
 	s := &Seeder{
 		cfg: cfg, log: cfg.Log, started: time.Now(), ledger: pin.NewLedger(),
-		access: access{devices: make(map[identity.PeerID]identity.DeviceCert)},
-		feeds:  make(map[feed.Key]*kept), poked: make(map[feed.Key]struct{}), pokes: make(chan struct{}, 1),
+		access:  access{devices: make(map[identity.PeerID]identity.DeviceCert), alone: !cfg.Authority},
+		closing: make(chan swarm.PeerID, 256),
+		feeds:   make(map[feed.Key]*kept), poked: make(map[feed.Key]struct{}), pokes: make(chan struct{}, 1),
 	}
 	defer func() {
 		if err != nil {
@@ -110,7 +117,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	if s.unlock, err = durable.Lock(cfg.State); err != nil {
 		return nil, err
 	}
-	if s.private, err = LoadBoxKey(cfg.State); err != nil {
+	if s.private, err = boxkey.Load(cfg.State); err != nil {
 		return nil, err
 	}
 	s.key = identity.BoxKeyOf(s.private)
@@ -118,8 +125,10 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		return nil, err
 	}
 	s.exchange = replicate.New(replicate.Config{Log: cfg.Log, Trace: cfg.Trace})
-	if err := s.loadGrants(); err != nil {
-		return nil, err
+	if !cfg.Authority {
+		if err := s.loadGrants(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.loadPins(); err != nil {
 		return nil, err
@@ -134,11 +143,14 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		}
 	}
 	swarmCfg := cfg.Swarm
-	swarmCfg.Key, swarmCfg.Log = s.private, cfg.Log
+	swarmCfg.Key, swarmCfg.Log, swarmCfg.Gate = s.private, cfg.Log, s
 	if s.host, err = swarm.New(swarmCfg); err != nil {
 		return nil, err
 	}
-	s.host.OnDisconnect(func(p swarm.PeerID) { s.access.left(identity.PeerID(p)) })
+	s.host.OnDisconnect(func(p swarm.PeerID) {
+		s.access.left(identity.PeerID(p))
+		s.lounge.leave(p)
+	})
 	return s, nil
 }
 
@@ -229,6 +241,19 @@ func (s *Seeder) Run(ctx context.Context) error {
 	g.Go(func() error {
 		<-ctx.Done()
 		return errors.Join(overSocket.Close(), overPeers.Close(), closeListener(&s.hyper), closeListener(&s.sidecar))
+	})
+	if s.cfg.Authority {
+		for _, protocol := range []string{api.PairProtocol, api.ControlProtocol} {
+			s.host.Handle(protocol, func(st swarm.Stream) { s.deliver(ctx, protocol, st) })
+		}
+		g.Go(func() error {
+			s.followAuthority(ctx)
+			return nil
+		})
+	}
+	g.Go(func() error {
+		s.keepLounge(ctx.Done())
+		return nil
 	})
 	g.Go(func() error { return s.host.Run(ctx) })
 	g.Go(func() error { return s.watch(ctx) })

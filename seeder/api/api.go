@@ -141,6 +141,7 @@ const (
 	BadRequest   Code = "bad-request"
 	Frozen       Code = "frozen"     // the feed's writer forked it
 	NotSynced    Code = "not-synced" // nothing to give a receipt for yet
+	Stale        Code = "stale"      // an order that was made against an older head of the chain
 	Internal     Code = "internal"
 )
 

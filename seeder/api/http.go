@@ -17,6 +17,7 @@ var statuses = map[Code]int{
 	BadRequest:   http.StatusBadRequest,
 	Frozen:       http.StatusConflict,
 	NotSynced:    http.StatusConflict,
+	Stale:        http.StatusConflict,
 	Internal:     http.StatusInternalServerError,
 }
 

@@ -187,6 +187,11 @@ func ParseDeviceKey(text string) (DeviceKey, error) {
 	return key, err
 }
 
+// PeerID returns the peer ID of an operator's libp2p host, whose key is the
+// operator key. What is signed as a statement is signed over a prefix of its own,
+// so that the two uses cannot be taken for each other.
+func (k OperatorKey) PeerID() PeerID { return peerID(k) }
+
 // PeerID returns the device's libp2p peer ID.
 func (k DeviceKey) PeerID() PeerID { return peerID(k) }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
@@ -82,14 +83,18 @@ type Config struct {
 // use: those who ask its DHT server, and the peers that dial back for AutoNAT, each
 // under an ID made for the purpose ([Host.Reachability] may then stay "unknown").
 type Gate interface {
-	Allow(peer PeerID, inbound bool) bool
+	// Allow is told the address that an inbound connection comes from; it is not
+	// valid for one by way of a relay, and for a dial.
+	Allow(peer PeerID, from netip.Addr, inbound bool) bool
 }
 
 // GateFunc makes a [Gate] of a function.
-type GateFunc func(peer PeerID, inbound bool) bool
+type GateFunc func(peer PeerID, from netip.Addr, inbound bool) bool
 
 // Allow calls f.
-func (f GateFunc) Allow(peer PeerID, inbound bool) bool { return f(peer, inbound) }
+func (f GateFunc) Allow(peer PeerID, from netip.Addr, inbound bool) bool {
+	return f(peer, from, inbound)
+}
 
 // settings is a Config that has been read and found whole.
 type settings struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (h *Host) reach(ctx context.Context, id peer.ID) error {
 	if h.p2p.Network().Connectedness(id) != network.NotConnected {
 		return nil
 	}
-	if !h.gater.allow(id, false) {
+	if !h.gater.allow(id, netip.Addr{}, false) {
 		return fmt.Errorf("connecting to %s: %w", PeerID(id), ErrGate)
 	}
 	tries := &searchError{peer: PeerID(id)}
@@ -118,7 +119,7 @@ func (h *Host) connectInfo(ctx context.Context, info peer.AddrInfo) error {
 	if info.ID == h.p2p.ID() {
 		return errors.New("that is this host itself")
 	}
-	if !h.gater.allow(info.ID, false) {
+	if !h.gater.allow(info.ID, netip.Addr{}, false) {
 		return ErrGate
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTime)

@@ -1,10 +1,13 @@
 package swarm
 
 import (
+	"net/netip"
+
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 // gater asks our Gate at libp2p's doors. Inbound peers are judged once their
@@ -25,12 +28,12 @@ func newGater(s *settings) *gater {
 	return g
 }
 
-func (g *gater) allow(p peer.ID, inbound bool) bool {
-	return g.gate == nil || g.configured[p] || g.gate.Allow(PeerID(p), inbound)
+func (g *gater) allow(p peer.ID, from netip.Addr, inbound bool) bool {
+	return g.gate == nil || g.configured[p] || g.gate.Allow(PeerID(p), from, inbound)
 }
 
 // InterceptPeerDial is asked before any address of p is dialled.
-func (g *gater) InterceptPeerDial(p peer.ID) bool { return g.allow(p, false) }
+func (g *gater) InterceptPeerDial(p peer.ID) bool { return g.allow(p, netip.Addr{}, false) }
 
 // InterceptAddrDial allows every address: whom we dial is decided by peer.
 func (g *gater) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
@@ -39,8 +42,25 @@ func (g *gater) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return tr
 func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
 // InterceptSecured is asked once p has proven its identity.
-func (g *gater) InterceptSecured(dir network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
-	return dir == network.DirOutbound || g.allow(p, true)
+func (g *gater) InterceptSecured(dir network.Direction, p peer.ID, c network.ConnMultiaddrs) bool {
+	return dir == network.DirOutbound || g.allow(p, addrOf(c.RemoteMultiaddr()), true)
+}
+
+// addrOf returns the IP address of a connection's far end; it is not valid for
+// one by way of a relay, whose address tells nothing of the peer.
+func addrOf(m multiaddr.Multiaddr) netip.Addr {
+	if m == nil {
+		return netip.Addr{}
+	}
+	if _, err := m.ValueForProtocol(multiaddr.P_CIRCUIT); err == nil {
+		return netip.Addr{}
+	}
+	ip, err := manet.ToIP(m)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
 }
 
 // InterceptUpgraded is asked last, when all is known that InterceptSecured knew.

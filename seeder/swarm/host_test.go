@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -117,7 +118,7 @@ func TestConnectFails(t *testing.T) {
 func TestGate(t *testing.T) {
 	friend, stranger := testID(t, "friend"), testID(t, "stranger")
 	only := func(ids ...swarm.PeerID) swarm.Gate {
-		return swarm.GateFunc(func(p swarm.PeerID, _ bool) bool {
+		return swarm.GateFunc(func(p swarm.PeerID, _ netip.Addr, _ bool) bool {
 			for _, id := range ids {
 				if p == id {
 					return true

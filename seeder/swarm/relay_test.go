@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/libp2p/go-libp2p"
@@ -46,7 +47,7 @@ func TestRelay(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			relayAddr := newRelay(t, test.opts...)
 			box := newHost(t, "box", swarm.Config{Relays: []string{relayAddr}, ForceRelay: true,
-				Gate: swarm.GateFunc(func(p swarm.PeerID, _ bool) bool { return p == testID(t, "client") })})
+				Gate: swarm.GateFunc(func(p swarm.PeerID, _ netip.Addr, _ bool) bool { return p == testID(t, "client") })})
 			box.Handle("/echo", echo)
 			client := newHost(t, "client", swarm.Config{})
 			target := relayAddr + "/p2p-circuit/p2p/" + box.ID().String()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -38,6 +39,8 @@ type Stream interface {
 	// Local and Remote are the two ends' proven identities.
 	Local() PeerID
 	Remote() PeerID
+	// From is the peer's IP address; it is not valid when a relay is between.
+	From() netip.Addr
 	// Transport is "tcp", "quic" or "relay".
 	Transport() string
 	// Limited reports that a relay bounds the connection in time and bytes: good for
@@ -104,6 +107,7 @@ func (st *stream) SetWriteDeadline(t time.Time) error { return st.s.SetWriteDead
 func (st *stream) Local() PeerID                      { return PeerID(st.s.Conn().LocalPeer()) }
 func (st *stream) Remote() PeerID                     { return PeerID(st.s.Conn().RemotePeer()) }
 func (st *stream) Transport() string                  { return transportOf(st.s.Conn()) }
+func (st *stream) From() netip.Addr                   { return addrOf(st.s.Conn().RemoteMultiaddr()) }
 func (st *stream) Limited() bool                      { return st.s.Conn().Stat().Limited }
 
 // explain puts errors of a stream into the words of [Stream].

@@ -86,6 +86,7 @@ func parse(args []string, errOut io.Writer) (*settings, error) {
 	fs.Var(&reserve, "reserve", "how much of the disk stays free, a `size` (default 1GiB)")
 	fs.Var(&scrub, "scrub-rate", "how much is re-read and verified in a second, a `size`; 0 for none")
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long blocks stay that their writer truncated, a `time`")
+	fs.BoolVar(&c.Authority, "authority", false, "follow provisiond, which runs on the same state folder, instead of -operator and -grant")
 	fs.StringVar(&c.Hypercore, "hypercore", "", "serve stock Hypercore peers what is open to them, at TCP `host:port`, such as 0.0.0.0:4002 (default: do not)")
 	fs.StringVar(&configFile, "config", "", "`file` with settings")
 	fs.BoolVar(&s.status, "status", false, "print how the seeder on -state stands, and end")

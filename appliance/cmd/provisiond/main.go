@@ -1,0 +1,110 @@
+// Command provisiond is the authority of a box: it knows who owns it and who may
+// do what, and tells seederd, which carries its words to and fro.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"cobox/provision"
+	"cobox/seeder/boxkey"
+	"cobox/seeder/cli"
+	"cobox/seeder/durable"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const usage = `provisiond is the authority of a box: pairing, operators, partners, orders.
+
+	provisiond -state /var/lib/cobox
+
+It runs beside seederd (seederd -authority) on the same state folder until it is
+told to end (SIGTERM, or ^C).
+
+flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, errOut io.Writer) int {
+	fs := flag.NewFlagSet("provisiond", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	fs.Usage = func() {
+		fmt.Fprint(errOut, usage)
+		fs.PrintDefaults()
+	}
+	state := fs.String("state", "", "the state `folder`")
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return cli.Done
+	case err == nil && (*state == "" || fs.NArg() > 0):
+		err = fmt.Errorf("-state is needed, and no arguments (%q)", fs.Args())
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "provisiond: error: %v\nprovisiond: hint: provisiond -help\n", err)
+		return cli.Usage
+	}
+	if err := serve(ctx, *state, errOut); err != nil {
+		fmt.Fprintf(errOut, "provisiond: error: %v\n", err)
+		return cli.Failed
+	}
+	return cli.Done
+}
+
+// serve runs the authority until ctx is done.
+func serve(ctx context.Context, state string, errOut io.Writer) (err error) {
+	log := slog.New(slog.NewTextHandler(errOut, nil))
+	if err := durable.Mkdir(state, 0o700); err != nil {
+		return err
+	}
+	key, err := boxkey.Load(state)
+	if err != nil {
+		return err
+	}
+	version, built := build()
+	agent, err := provision.Open(provision.Config{State: state, Key: key, Version: version, Built: built, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, agent.Close()) }()
+	log.Info("authority runs", "version", version)
+	server := provision.NewServer(agent)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return agent.Run(ctx) })
+	g.Go(func() error { return server.Run(ctx) })
+	return g.Wait()
+}
+
+// build returns the version of this program, and the time of the commit that it
+// was built from: no time before that can be now.
+func build() (version string, built time.Time) {
+	version = "devel"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, built
+	}
+	if info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			built, _ = time.Parse(time.RFC3339, s.Value) // none when it is in another form
+		}
+	}
+	return version, built
+}
