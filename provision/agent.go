@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"cobox/provision/chain"
@@ -43,8 +42,6 @@ type Agent struct {
 	damage error // of the chain: only reading is possible
 	card   Card
 	noCard error // why there is no card
-
-	failed atomic.Uint64 // attempts to pair
 
 	mu      sync.Mutex
 	floor   chain.Floor                  // mu

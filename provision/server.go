@@ -20,6 +20,7 @@ import (
 
 	"cobox/provision/chain"
 	"cobox/provision/control"
+	"cobox/provision/pairing"
 	"cobox/seeder/api"
 	"cobox/seeder/durable"
 	"cobox/seeder/identity"
@@ -34,12 +35,13 @@ type Server struct {
 	remote *http.Server // for operators, on streams that seederd hands on
 	conns  *handedOn
 	seeder *http.Client
+	box    *pairing.Box
 }
 
 // NewServer returns a server for an agent.
 func NewServer(a *Agent) *Server {
 	s := &Server{
-		agent: a, log: a.log, seeder: api.SocketClient(api.SocketPath(a.cfg.State)),
+		agent: a, log: a.log, box: pairing.NewBox(a.cfg.Key, codes{a}), seeder: api.SocketClient(api.SocketPath(a.cfg.State)),
 		conns: &handedOn{in: make(chan net.Conn), closed: make(chan struct{})},
 	}
 	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
@@ -168,7 +170,7 @@ func (s *Server) postStream(w http.ResponseWriter, r *http.Request) {
 	_ = raw.SetDeadline(time.Time{})
 	conn := &handedConn{Conn: raw, r: buffered.Reader, peer: peer}
 	if protocol == api.PairProtocol {
-		s.pair(r.Context(), conn, from)
+		s.box.Handle(r.Context(), conn, peer, from)
 		return
 	}
 	s.conns.put(conn)
@@ -218,7 +220,7 @@ func (s *Server) state(role chain.Role) control.State {
 	c := a.clock()
 	return control.State{
 		Box: a.box, Tag: a.card.Tag.String(), Version: a.cfg.Version, Uptime: a.cfg.Uptime(),
-		Now: c.Now, Trusted: c.Trusted, Failed: a.failed.Load(), Role: role, Chain: *a.chain.State(),
+		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *a.chain.State(),
 	}
 }
 
@@ -321,8 +323,3 @@ func (l *handedOn) Close() error {
 }
 
 func (l *handedOn) Addr() net.Addr { return &net.UnixAddr{Name: "handed on", Net: "unix"} }
-
-// pair carries the exchange by which somebody uses a code.
-func (s *Server) pair(_ context.Context, c *handedConn, _ netip.Addr) {
-	_ = c.Close()
-}

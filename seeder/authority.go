@@ -184,7 +184,7 @@ func (s *Seeder) splice(ctx context.Context, protocol string, st swarm.Stream) e
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	from := ""
 	if st.From().IsValid() {
 		from = st.From().String()

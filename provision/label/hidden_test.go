@@ -39,7 +39,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"list": []label.Code{code}, "map": map[string]label.Code{"code": code},
 		"hidden":           hides{code, claim, []label.Code{code}, map[label.Tag]label.Code{tag: code}, code},
 		"hidden's pointer": &hides{code, claim, []label.Code{code}, map[label.Tag]label.Code{tag: code}, code},
-		"error":            fmt.Errorf("pairing with %v, %s, %q, %x, %d", code, lab, claim, code, claim), //nolint
+		"error":            fmt.Errorf("pairing with %v, %s, %q, %x, %d", code, lab, claim, code, claim),
 	}
 	for name, v := range values {
 		var out bytes.Buffer

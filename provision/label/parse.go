@@ -79,7 +79,7 @@ func Parse(text string) (Content, error) {
 	case strings.EqualFold(prefix, invitePrefix):
 		return content(readInvite(rest))
 	}
-	return nil, betterError(what, text, fmt.Errorf("reading %s: it begins with neither %s: nor %s:", what, labelPrefix, invitePrefix))
+	return nil, betterError(what, text, fmt.Errorf("reading %s: neither %s: nor %s: stands at its beginning", what, labelPrefix, invitePrefix))
 }
 
 // content returns no Content at all beside an error, rather than a zero one.

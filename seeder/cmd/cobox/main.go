@@ -17,6 +17,7 @@ func program() *cli.Program {
 		Commands: []cli.Command{
 			initCommand(),
 			whoamiCommand(),
+			acceptCommand(),
 			spaceCommand(),
 			pinCommand(),
 			unpinCommand(),

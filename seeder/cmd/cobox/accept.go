@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"cobox/provision/label"
+	"cobox/provision/pairing"
+	"cobox/seeder/api"
+	"cobox/seeder/cli"
+	"cobox/seeder/identity"
+
+	"golang.org/x/term"
+)
+
+func acceptCommand() cli.Command {
+	var addr string
+	return cli.Command{
+		Name: "accept", Args: "[-addr ADDR]", Short: "use an invite to a box",
+		Help: `
+Asks for the invite that the operator of a box sent you (a line that begins with
+COBOX1I:), and uses it: from then on the box keeps what you pin. An invite can be
+used once. It is asked for, so that it does not stay in your shell's history; it
+may also come from a file or another program:
+
+	cobox accept < invite.txt
+
+The box is found by the key in the invite; where that does not work, by -addr.`,
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&addr, "addr", "", "where the box is, a multiaddress with its `ID`")
+		},
+		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if len(c.Args) > 0 {
+				return &cli.Error{Code: cli.Usage, Err: errors.New("accept takes no invite as an argument: it would stay in the shell's history"),
+					Hint: "type it when you are asked, or use: cobox accept < FILE"}
+			}
+			h, err := openHome()
+			if err != nil {
+				return err
+			}
+			inv, err := askInvite(c)
+			if err != nil {
+				return err
+			}
+			box := identity.BoxKey(inv.BoxKey)
+			if addr == "" {
+				addr = box.PeerID().String()
+			}
+			s, err := openSession(ctx, h, false)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			if err := s.accept(ctx, addr, inv, box); err != nil {
+				return err
+			}
+			// The box's own answer to the first question of a partner tells the room.
+			var quota uint64
+			b, err := s.connect(addr)
+			if err == nil {
+				quota = b.Welcome.Usage.QuotaBytes
+				b.Close()
+			}
+			result := struct {
+				Box        identity.BoxKey `json:"box"`
+				QuotaBytes uint64          `json:"quotaBytes"`
+			}{box, quota}
+			return c.Print(result, func(w io.Writer) {
+				fmt.Fprintf(w, "box %s keeps up to %s for you: cobox pin NAME %s\n", box.PeerID(), cli.FormatBytes(quota), addr)
+			})
+		},
+	}
+}
+
+// acceptTime is how long using an invite may take, the search for the box included.
+const acceptTime = time.Minute
+
+// accept carries the exchange with the box.
+func (s *session) accept(ctx context.Context, target string, inv label.Invite, box identity.BoxKey) error {
+	ctx, cancel := context.WithTimeout(ctx, acceptTime)
+	defer cancel()
+	peer, err := s.host.Connect(ctx, target)
+	if err != nil {
+		return cli.WithHint(err, "is the box on? give its address with -addr (/ip4/.../tcp/4001/p2p/12D3KooW...) when it cannot be found by its ID")
+	}
+	if identity.PeerID(peer) != box.PeerID() {
+		return fmt.Errorf("the invite is for box %s, and %s is box %s", box.PeerID(), target, peer)
+	}
+	st, err := s.host.Open(ctx, peer, api.PairProtocol)
+	if err != nil {
+		return fmt.Errorf("asking box %s: %w", peer, err)
+	}
+	defer st.Close()
+	_, err = pairing.Ask(ctx, st, pairing.Request{
+		Claim: inv.Code.Claim(), Kind: pairing.Partner, Key: s.h.secret.PartnerKey(),
+		Box: box.PeerID(), Self: identity.PeerID(st.Local()),
+	})
+	return err
+}
+
+// askInvite reads an invite: at a terminal without showing it, else a line.
+func askInvite(c *cli.Call) (label.Invite, error) {
+	var text string
+	if f, ok := c.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(c.Err, "the invite (it is not shown): ")
+		line, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(c.Err)
+		if err != nil {
+			return label.Invite{}, fmt.Errorf("reading the invite: %w", err)
+		}
+		text = string(line)
+	} else {
+		line, err := bufio.NewReader(io.LimitReader(c.In, 4096)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return label.Invite{}, fmt.Errorf("reading the invite: %w", err)
+		}
+		text = line
+	}
+	content, err := label.Parse(strings.TrimSpace(text))
+	if err != nil {
+		return label.Invite{}, err
+	}
+	inv, ok := content.(label.Invite)
+	if !ok {
+		return label.Invite{}, cli.WithHint(errors.New("this is the code of a box's label, not an invite"), "coboxctl pair is for labels; an invite begins with COBOX1I:")
+	}
+	return inv, nil
+}
