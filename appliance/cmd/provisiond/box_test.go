@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"cobox/provision"
+	"cobox/provision/chain"
+	"cobox/provision/control"
+	"cobox/provision/label"
+	"cobox/provision/pairing"
+	"cobox/seeder"
+	"cobox/seeder/api"
+	"cobox/seeder/client"
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+	"cobox/seeder/swarm"
+)
+
+func key(n byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
+}
+
+func public(k ed25519.PrivateKey) (p [32]byte) {
+	copy(p[:], k.Public().(ed25519.PublicKey))
+	return p
+}
+
+// A box is both daemons on one state folder, on this computer alone.
+type box struct {
+	addr string
+	id   identity.BoxKey
+	code label.Code
+}
+
+func startBox(t *testing.T) *box {
+	t.Helper()
+	state, err := os.MkdirTemp("", "box") // short: a socket's path is bounded
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(state) })
+	code, err := label.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := provision.WriteCard(state, provision.Card{Claim: code.Claim().Public()}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := seeder.Open(seeder.Config{State: state, Authority: true, ScrubRate: -1,
+		Swarm: swarm.Config{Listen: []string{"/ip4/127.0.0.1/tcp/0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- s.Run(ctx) }()
+	go func() {
+		var log bytes.Buffer
+		ended <- serve(ctx, state, &log)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-ended, <-ended); err != nil {
+			t.Error(err)
+		}
+	})
+	id, err := identity.ParseBoxKey(s.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &box{addr: s.Addrs()[0], id: id, code: code}
+}
+
+// A person is somebody with a key, which is also the identity of a host.
+type person struct {
+	key  ed25519.PrivateKey
+	host *swarm.Host
+}
+
+func newPerson(t *testing.T, n byte) *person {
+	t.Helper()
+	h, err := swarm.New(swarm.Config{Key: key(n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	return &person{key(n), h}
+}
+
+// eventually tries until it works: what a box was told takes a moment to count.
+func eventually(t *testing.T, what string, try func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// use uses a code for a key.
+func (p *person) use(t *testing.T, b *box, code label.Claim, kind pairing.Kind, k ed25519.PrivateKey) error {
+	t.Helper()
+	peer, err := p.host.Connect(t.Context(), b.addr)
+	if err != nil {
+		return err
+	}
+	st, err := p.host.Open(t.Context(), peer, api.PairProtocol)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	_, err = pairing.Ask(t.Context(), st, pairing.Request{Claim: code, Kind: kind, Key: k, Box: b.id.PeerID(), Self: identity.PeerID(st.Local())})
+	return err
+}
+
+func (p *person) control(t *testing.T, b *box) *control.Client {
+	t.Helper()
+	peer, err := swarm.ParsePeerID(b.id.PeerID().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{DialContext: p.host.Dialer(peer, control.Protocol)}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &control.Client{HTTP: &http.Client{Transport: tr}}
+}
+
+func (p *person) order(t *testing.T, b *box, o chain.Order) error {
+	t.Helper()
+	c := p.control(t, b)
+	st, err := c.State(t.Context())
+	if err != nil {
+		return err
+	}
+	signed, err := chain.SignOrder(p.key, st.Chain.Head(), time.Now(), o)
+	if err != nil {
+		return err
+	}
+	_, err = c.Order(t.Context(), signed)
+	return err
+}
+
+// device makes a computer of a partner.
+func device(t *testing.T, partner ed25519.PrivateKey, p *person) *client.Client {
+	t.Helper()
+	st, err := identity.SignDeviceCert(partner, identity.DeviceCert{
+		Partner: identity.PartnerKeyOf(partner), Device: identity.DeviceKeyOf(p.key), Scope: identity.ScopeFull, Issued: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.New(p.host, st.Append(nil))
+}
+
+// TestBox goes the way of a box: claimed with a wrong code, then with the right
+// one, an invite, a partner who pins, and the end of that.
+func TestBox(t *testing.T) {
+	b := startBox(t)
+	owner, stranger := newPerson(t, 2), newPerson(t, 3)
+	wrong, err := label.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := b.code.Claim()
+	eventually(t, "a wrong code", func() error {
+		err := owner.use(t, b, wrong.Claim(), pairing.Operator, owner.key)
+		if r, ok := errors.AsType[*pairing.Refusal](err); ok && r.Answer == pairing.Denied {
+			return nil
+		}
+		return errors.Join(errors.New("not denied"), err)
+	})
+	if err := owner.use(t, b, right, pairing.Operator, owner.key); err != nil {
+		t.Fatal(err)
+	}
+	err = stranger.use(t, b, right, pairing.Operator, stranger.key)
+	if r, ok := errors.AsType[*pairing.Refusal](err); ok && r.Answer != pairing.Used {
+		t.Errorf("the code again, by somebody else: %v", err)
+	} else if err == nil {
+		t.Error("two people own the box")
+	}
+
+	// Case 38 and 39: only operators get through to the authority.
+	eventually(t, "the owner asks", func() error {
+		st, err := owner.control(t, b).State(t.Context())
+		if err == nil && (st.Role != chain.Owner || st.Failed == 0) {
+			t.Errorf("state = %+v", st)
+		}
+		return err
+	})
+	if st, err := stranger.control(t, b).State(t.Context()); err == nil {
+		t.Errorf("a stranger reads %+v", st)
+	}
+
+	invite, err := label.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := invite.Claim()
+	if err := owner.order(t, b, chain.Invite{
+		ID: chain.ID(claim.Public().ID()), ClaimKey: chain.PublicKey(claim.Public()), Role: chain.Partner,
+		Terms: chain.Terms{QuotaBytes: 1 << 20, MaxFeeds: 3, NoticeSeconds: 3600}, NotAfter: time.Now().UTC().Add(time.Hour).Truncate(time.Second),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	laptop, partner := newPerson(t, 4), key(40)
+	eventually(t, "using the invite", func() error { return laptop.use(t, b, claim, pairing.Partner, partner) })
+	dev := device(t, partner, laptop)
+	var c *client.Box
+	eventually(t, "the partner introduces himself", func() error {
+		c, err = dev.Connect(t.Context(), b.addr)
+		return err
+	})
+	if c.Welcome.Usage.QuotaBytes != 1<<20 {
+		t.Errorf("welcome = %+v", c.Welcome)
+	}
+	feedKey := feed.NewManifest(key(50).Public().(ed25519.PublicKey)).Key()
+	if _, err := c.Pin(t.Context(), feedKey, api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := owner.control(t, b).Status(t.Context()); err != nil || len(st.Pins) != 1 {
+		t.Errorf("the owner sees the status %+v, %v", st, err)
+	}
+
+	// Case 36: revoked, the partner's connection is cut; what is kept is still his
+	// to read, and nothing new is taken in.
+	gone := make(chan struct{}, 1)
+	defer laptop.host.OnDisconnect(func(swarm.PeerID) { gone <- struct{}{} })()
+	if err := owner.order(t, b, chain.Revoke{Partner: identity.PartnerKeyOf(partner), NoticeSeconds: 3600}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the connection of a revoked partner goes on")
+	}
+	eventually(t, "coming back within the notice", func() error {
+		c, err = dev.Connect(t.Context(), b.addr)
+		return err
+	})
+	if pins, err := c.Pins(t.Context()); err != nil || len(pins) != 1 {
+		t.Errorf("within the notice: pins %v, %v", pins, err)
+	}
+	other := feed.NewManifest(key(51).Public().(ed25519.PublicKey)).Key()
+	if _, err := c.Pin(t.Context(), other, api.PinRequest{}); err == nil {
+		t.Error("a revoked partner pins")
+	}
+
+	// The operator's order to unpin is carried out.
+	if err := owner.order(t, b, chain.Unpin{Feed: chain.FeedKey(feedKey), Partner: identity.PartnerKeyOf(partner)}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the unpin is carried out", func() error {
+		st, err := owner.control(t, b).Status(t.Context())
+		if err == nil && len(st.Pins) > 0 {
+			err = errors.New("it is still kept")
+		}
+		return err
+	})
+
+	var log bytes.Buffer
+	if err := owner.control(t, b).Log(t.Context(), &log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chain.Replay(b.id, &log); err != nil {
+		t.Errorf("the exported log does not hold: %v", err)
+	}
+
+	// Retired: nobody gets in any more but its operators.
+	if err := owner.order(t, b, chain.Retire{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := newPerson(t, 9).use(t, b, claim, pairing.Partner, key(60)); err == nil {
+		t.Error("a retired box takes a partner in")
+	}
+}
+
+// TestUsage says what is wrong with the command line.
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{nil, {"-state", "x", "y"}, {"-nonsense"}} {
+		var out strings.Builder
+		if code := run(t.Context(), args, &out); code != 2 || out.Len() == 0 {
+			t.Errorf("provisiond %q: code %d, %q", args, code, out.String())
+		}
+	}
+}
