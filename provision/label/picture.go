@@ -8,8 +8,6 @@ import (
 	"image/color"
 	"image/png"
 	"io"
-
-	"rsc.io/qr"
 )
 
 // QuietZone is the white border that readers need around a QR, in modules
@@ -43,7 +41,7 @@ func Draw(text string) (*Picture, error) {
 	if len(text) > maxDrawn {
 		return nil, fmt.Errorf("drawing a QR: the text has %d bytes, more than the %d that can be read from a label", len(text), maxDrawn)
 	}
-	code, err := qr.Encode(text, qr.Q)
+	code, err := encodeQR(text)
 	if err != nil {
 		return nil, fmt.Errorf("drawing a QR of %d bytes: %w", len(text), err)
 	}
