@@ -1,10 +1,6 @@
 package chain
 
-import (
-	"fmt"
-
-	"cobox/seeder/identity"
-)
+import "cobox/seeder/identity"
 
 // Evidence is what a box was shown when a code was used: for people who want to
 // check later that the box did not make it up. The rules do not look into it.
@@ -115,28 +111,4 @@ func (f Reset) check() error {
 		return malformed("reset mode %.16q", f.Mode)
 	}
 	return checkID(f.Claim)
-}
-
-func (f Claimed) sentence() string {
-	return fmt.Sprintf("was claimed by %s with code %s", f.Operator, f.Claim)
-}
-
-func (f Redeemed) sentence() string {
-	who := f.Partner.String()
-	if f.Partner.IsZero() {
-		who = f.Operator.String()
-	}
-	return fmt.Sprintf("took the invite with code %s from %s", f.Invite, who)
-}
-
-func (f RecoveryRequested) sentence() string {
-	return fmt.Sprintf("was asked by the recovery key to make %s the owner", f.Operator)
-}
-
-func (f Recovered) sentence() string {
-	return fmt.Sprintf("was recovered: %s is the only owner", f.Operator)
-}
-
-func (f Reset) sentence() string {
-	return fmt.Sprintf("was reset with card %s (%s); its new code is %s", f.Reset, f.Mode, f.Claim)
 }

@@ -49,9 +49,9 @@ func Open(dir string, box identity.BoxKey) (*Log, error) {
 }
 
 func open(d disk, box identity.BoxKey) (*Log, error) {
-	l, fresh, err := load(d, box)
+	l, err := load(d, box)
 	if err == nil && l.damage == nil {
-		err = l.settle(fresh)
+		err = l.settle()
 	}
 	if err != nil {
 		return nil, errors.Join(plain("opening", err), d.Close())
@@ -71,7 +71,7 @@ func Load(dir string, box identity.BoxKey) (*State, error) {
 	if err != nil {
 		return nil, plain("reading", err)
 	}
-	l, _, err := load(d, box)
+	l, err := load(d, box)
 	if err = errors.Join(err, d.Close()); err != nil {
 		return nil, plain("reading", err)
 	}
@@ -81,20 +81,20 @@ func Load(dir string, box identity.BoxKey) (*State, error) {
 	return l.State(), nil
 }
 
-// load reads the disk without changing it. It reports whether the log is fresh:
-// not even its head was written.
-func load(d disk, box identity.BoxKey) (l *Log, fresh bool, err error) {
+// load reads the disk without changing it.
+func load(d disk, box identity.BoxKey) (l *Log, err error) {
 	size, err := d.Size()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	l = &Log{disk: d}
+	l = &Log{disk: d, offsets: []int64{0}}
 	s := New(box)
 	noted, err := d.ReadHead()
+	// A log that is new has nothing yet; one that lost its files has its reserve.
 	_, noReserve := d.Reserved()
-	if fresh = isMissing(err) && size == 0 && isMissing(noReserve); fresh {
+	if isMissing(err) && size == 0 && isMissing(noReserve) {
 		l.state.Store(s)
-		return l, true, nil
+		return l, nil
 	}
 	var head Head
 	if err == nil {
@@ -108,8 +108,6 @@ func load(d disk, box identity.BoxKey) (l *Log, fresh bool, err error) {
 			at = s.Last
 		}
 	})
-	// replay tells where each entry ends; the next one begins there.
-	l.offsets = append([]int64{0}, l.offsets...)
 	l.state.Store(s)
 	switch {
 	case err != nil:
@@ -124,19 +122,19 @@ func load(d disk, box identity.BoxKey) (l *Log, fresh bool, err error) {
 		l.damage = &DamagedError{s.Seq + 1, bad}
 	}
 	l.torn = size - s.Bytes
-	return l, false, nil
+	return l, nil
 }
 
 // settle makes the disk say what the state says: it cuts off what was never
 // wholly written, and notes as head what was.
-func (l *Log) settle(fresh bool) error {
+func (l *Log) settle() error {
 	if l.torn > 0 {
 		if err := l.disk.Truncate(l.State().Bytes); err != nil {
 			return err
 		}
 	}
 	text := headText(l.State())
-	if noted, err := l.disk.ReadHead(); !fresh && err == nil && bytes.Equal(noted, text) && l.torn == 0 {
+	if noted, err := l.disk.ReadHead(); err == nil && bytes.Equal(noted, text) && l.torn == 0 {
 		return nil
 	}
 	// After a kill, unlike a power cut, what is read may not be on the disk yet.
