@@ -29,11 +29,6 @@ func key(n byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
 }
 
-func public(k ed25519.PrivateKey) (p [32]byte) {
-	copy(p[:], k.Public().(ed25519.PublicKey))
-	return p
-}
-
 // A box is both daemons on one state folder, on this computer alone.
 type box struct {
 	addr string
