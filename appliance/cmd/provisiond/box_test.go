@@ -77,8 +77,9 @@ func startBox(t *testing.T) *box {
 
 // A person is somebody with a key, which is also the identity of a host.
 type person struct {
-	key  ed25519.PrivateKey
-	host *swarm.Host
+	key    ed25519.PrivateKey
+	host   *swarm.Host
+	client *control.Client // nil before the first question
 }
 
 func newPerson(t *testing.T, n byte) *person {
@@ -88,7 +89,7 @@ func newPerson(t *testing.T, n byte) *person {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Close() })
-	return &person{key(n), h}
+	return &person{key: key(n), host: h}
 }
 
 // eventually tries until it works: what a box was told takes a moment to count.
@@ -125,15 +126,21 @@ func (p *person) use(t *testing.T, b *box, code label.Claim, kind pairing.Kind, 
 	return err
 }
 
+// control returns what asks the box's authority. It keeps to one stream, of
+// which a peer has few.
 func (p *person) control(t *testing.T, b *box) *control.Client {
 	t.Helper()
+	if p.client != nil {
+		return p.client
+	}
 	peer, err := swarm.ParsePeerID(b.id.PeerID().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	tr := &http.Transport{DialContext: p.host.Dialer(peer, control.Protocol)}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &control.Client{HTTP: &http.Client{Transport: tr}}
+	p.client = &control.Client{HTTP: &http.Client{Transport: tr}}
+	return p.client
 }
 
 func (p *person) order(t *testing.T, b *box, o chain.Order) error {
