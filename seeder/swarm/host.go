@@ -80,7 +80,7 @@ func New(cfg Config) (*Host, error) {
 		}
 	}
 	if s.MDNS {
-		h.lan = &lan{host: h.p2p, service: s.MDNSService, log: s.Log}
+		h.lan = newLAN(h.p2p, s.MDNSService, s.Log)
 	}
 	h.p2p.Network().Notify(&network.NotifyBundle{ConnectedF: h.connectedTo, DisconnectedF: h.disconnected})
 	return h, nil

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -34,6 +35,15 @@ type lan struct {
 	log     *slog.Logger
 	ifaces  []net.Interface // nil: all that can multicast
 	loop    bool            // announce loopback addresses too
+
+	mu     sync.Mutex
+	notes  []string      // mu; see Host.Announce
+	noting chan struct{} // has room for one; told when notes changes
+}
+
+// newLAN returns what announces and looks for a host.
+func newLAN(h host.Host, service string, log *slog.Logger) *lan {
+	return &lan{host: h, service: service, log: log, noting: make(chan struct{}, 1)}
 }
 
 const (
@@ -45,6 +55,7 @@ const (
 	// A peer on our network needs few addresses; who sends more wants to waste our time.
 	maxLANAddrs = 16
 	maxLANPeers = 256
+	maxNotes    = 8
 )
 
 // announce answers questions about us until ctx ends, with the addresses that we
@@ -84,6 +95,7 @@ func (l *lan) announce(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-l.noting:
 		case _, ok := <-changed.Out():
 			if !ok {
 				return
@@ -112,7 +124,29 @@ func (l *lan) records() (txt, ips []string) {
 		}
 	}
 	slices.Sort(txt)
-	return txt[:min(len(txt), maxLANAddrs)], ips
+	txt = txt[:min(len(txt), maxLANAddrs)]
+	if len(txt) == 0 {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append(txt, l.notes...), ips
+}
+
+// Announce adds notes to what the host tells the local network, such as "tag=X",
+// in place of those before. They are for whoever asks: no secrets. At most 8 are
+// told, and none without mDNS.
+func (h *Host) Announce(notes ...string) {
+	if h.lan == nil {
+		return
+	}
+	h.lan.mu.Lock()
+	h.lan.notes = slices.Clone(notes[:min(len(notes), maxNotes)])
+	h.lan.mu.Unlock()
+	select {
+	case h.lan.noting <- struct{}{}:
+	default:
+	}
 }
 
 // lanAddr reports whether a is an IP address with one of our transports, and no relay.
@@ -127,7 +161,7 @@ func (l *lan) find(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, lanFindTime)
 	defer cancel()
 	var found peer.AddrInfo
-	others, err := l.browse(ctx, func(p peer.AddrInfo) bool {
+	others, err := l.browse(ctx, func(p peer.AddrInfo, _ []string) bool {
 		if p.ID == id {
 			found = p
 		}
@@ -144,36 +178,49 @@ func (l *lan) find(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 	return peer.AddrInfo{}, errors.New("nobody answered on the local network")
 }
 
+// A Neighbour is a peer that answers on the local network. Nothing proves that it
+// is who it says until [Host.Connect] has succeeded.
+type Neighbour struct {
+	ID    PeerID
+	Addrs []string // full addresses
+	Notes []string // see [Host.Announce]; printable, at most 8
+}
+
 // Nearby returns the peers that announce themselves on the local network, as heard
-// until ctx ends, in the order in which they answered. Nothing proves that they are
-// who they say until [Host.Connect] has succeeded.
-func (h *Host) Nearby(ctx context.Context) ([]PeerID, error) {
+// until ctx ends, in the order in which they answered.
+func (h *Host) Nearby(ctx context.Context) ([]Neighbour, error) {
 	if h.lan == nil {
 		return nil, errors.New("looking for peers nearby: mDNS is off")
 	}
-	var ids []PeerID
-	_, err := h.lan.browse(ctx, h.heard(func(p PeerID) bool {
-		ids = append(ids, p)
+	var all []Neighbour
+	err := h.neighbours(ctx, func(n Neighbour) bool {
+		all = append(all, n)
 		return true
-	}))
+	})
 	if err != nil {
-		return ids, fmt.Errorf("looking for peers nearby: %w", err)
+		return all, fmt.Errorf("looking for peers nearby: %w", err)
 	}
-	return ids, nil
+	return all, nil
 }
 
-// heard remembers the addresses of peers that answer, so that Connect needs not ask
-// again. Not for long: nothing is proven.
-func (h *Host) heard(found func(PeerID) bool) func(peer.AddrInfo) bool {
-	return func(p peer.AddrInfo) bool {
+// neighbours calls found with each peer that answers until it returns false or
+// ctx ends. Their addresses are remembered, so that Connect needs not ask again;
+// not for long: nothing is proven.
+func (h *Host) neighbours(ctx context.Context, found func(Neighbour) bool) error {
+	_, err := h.lan.browse(ctx, func(p peer.AddrInfo, notes []string) bool {
 		h.p2p.Peerstore().AddAddrs(p.ID, p.Addrs, time.Minute)
-		return found(PeerID(p.ID))
-	}
+		n := Neighbour{ID: PeerID(p.ID), Notes: notes}
+		for _, a := range p.Addrs {
+			n.Addrs = append(n.Addrs, a.String()+"/p2p/"+n.ID.String())
+		}
+		return found(n)
+	})
+	return err
 }
 
-// browse calls found with each peer that answers, once, until found returns false
-// or ctx ends. It returns how many there were.
-func (l *lan) browse(ctx context.Context, found func(peer.AddrInfo) bool) (int, error) {
+// browse calls found with each peer that answers and its notes, once, until found
+// returns false or ctx ends. It returns how many there were.
+func (l *lan) browse(ctx context.Context, found func(peer.AddrInfo, []string) bool) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	entries := make(chan *zeroconf.ServiceEntry)
@@ -196,7 +243,7 @@ func (l *lan) browse(ctx context.Context, found func(peer.AddrInfo) bool) (int, 
 					continue
 				}
 				seen[p.ID] = true
-				if !found(p) {
+				if !found(p, parseNotes(e.Text)) {
 					cancel() // and go on taking entries until Browse has seen it
 				}
 			}
@@ -224,4 +271,16 @@ func parseTXT(txt []string) []peer.AddrInfo {
 		return nil
 	}
 	return infos
+}
+
+// parseNotes returns the records of one answer that are no addresses. What cannot
+// be printed is passed over: it ends up on people's screens.
+func parseNotes(txt []string) (notes []string) {
+	for _, t := range txt {
+		if strings.HasPrefix(t, dnsaddr) || len(notes) == maxNotes || strings.ContainsFunc(t, func(r rune) bool { return r < ' ' || r > '~' }) {
+			continue
+		}
+		notes = append(notes, t)
+	}
+	return notes
 }

@@ -77,22 +77,25 @@ func TestLAN(t *testing.T) {
 		}
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), lanFindTime)
+	// What a box notes comes with it, also when it is noted while the box runs.
+	boxes[0].Announce("tag=K7PM", "cid=00ff")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*lanFindTime)
 	defer cancel()
-	var nearby []PeerID
-	for len(nearby) < len(boxes) && ctx.Err() == nil {
-		_, err := client.lan.browse(ctx, client.heard(func(p PeerID) bool {
-			nearby = append(nearby, p)
+	nearby := make(map[PeerID][]string)
+	for len(nearby[boxes[0].ID()]) == 0 && ctx.Err() == nil {
+		err := client.neighbours(ctx, func(n Neighbour) bool {
+			nearby[n.ID] = n.Notes
+			if len(n.Addrs) == 0 || !strings.HasSuffix(n.Addrs[0], n.ID.String()) {
+				t.Errorf("%s has the addresses %q", n.ID, n.Addrs)
+			}
 			return len(nearby) < len(boxes)
-		}))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, box := range boxes {
-		if !slices.Contains(nearby, box.ID()) {
-			t.Errorf("nearby are %v, without %s", nearby, box.ID())
-		}
+	if _, ok := nearby[boxes[1].ID()]; !ok || !slices.Equal(nearby[boxes[0].ID()], []string{"tag=K7PM", "cid=00ff"}) {
+		t.Errorf("nearby are %v", nearby)
 	}
 
 	_, err := client.Connect(t.Context(), lanHost(t, 4).ID().String())
@@ -146,6 +149,13 @@ func TestParseTXT(t *testing.T) {
 		if n != test.addrs {
 			t.Errorf("%s: %d addresses, want %d", test.name, n, test.addrs)
 		}
+	}
+}
+
+func TestParseNotes(t *testing.T) {
+	got := parseNotes(append([]string{"dnsaddr=/ip4/1", "tag=K7PM", "a\x1b[2J", "bücher"}, slices.Repeat([]string{"x"}, 20)...))
+	if want := append([]string{"tag=K7PM"}, slices.Repeat([]string{"x"}, maxNotes-1)...); !slices.Equal(got, want) {
+		t.Errorf("notes = %q, want %q", got, want)
 	}
 }
 
