@@ -102,7 +102,7 @@ func load(d disk, box identity.BoxKey) (l *Log, err error) {
 	}
 
 	var at Hash // of the entry that the head names
-	bad := replay(s, io.NewSectionReader(d, 0, size), func() {
+	bad := replay(s, io.NewSectionReader(d, 0, size), func(identity.Statement) {
 		l.offsets = append(l.offsets, s.Bytes)
 		if s.Seq == head.Seq {
 			at = s.Last

@@ -37,17 +37,35 @@ var errDisk = errors.New("reading failed")
 // it is all of the chain, only its head tells, which the operator compares with
 // the one he knows.
 func Replay(box identity.BoxKey, r io.Reader) (*State, error) {
+	return Walk(box, r, nil)
+}
+
+// Walk is [Replay] that calls visit, when it is not nil, with each good entry in
+// turn.
+func Walk(box identity.BoxKey, r io.Reader, visit func(Entry)) (*State, error) {
 	s := New(box)
-	if err := replay(s, r, func() {}); err != nil {
+	var broken error
+	err := replay(s, r, func(st identity.Statement) {
+		if visit == nil || broken != nil {
+			return
+		}
+		e, err := Read(st)
+		if err != nil {
+			broken = err // it was read a moment ago
+			return
+		}
+		visit(e)
+	})
+	if err = errors.Join(err, broken); err != nil {
 		return s, &DamagedError{s.Seq + 1, err}
 	}
 	return s, nil
 }
 
 // replay takes the statements of r into s, which is then that of the longest
-// good beginning of s.Bytes bytes, and calls taken after each. The error is nil
+// good beginning of s.Bytes bytes, and calls taken with each. The error is nil
 // when r ended after a statement, and wraps errDisk when r failed.
-func replay(s *State, r io.Reader, taken func()) error {
+func replay(s *State, r io.Reader, taken func(identity.Statement)) error {
 	// The buffer holds a whole statement: so one is read at once or is too long.
 	b := bufio.NewReaderSize(r, 2*identity.MaxStatement)
 	for {
@@ -61,7 +79,7 @@ func replay(s *State, r io.Reader, taken func()) error {
 		if err != nil {
 			return err
 		}
-		taken()
+		taken(st)
 		if _, err := b.Discard(n); err != nil {
 			return err
 		}

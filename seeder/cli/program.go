@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,8 @@ type Call struct {
 	Out  io.Writer // results
 	Err  io.Writer // everything else
 	JSON bool      // print results as JSON
+
+	lines *bufio.Reader // over In, once a line was read
 }
 
 // Print writes a result: value as indented JSON with -json, else what text writes.

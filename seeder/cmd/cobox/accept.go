@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"cobox/provision/label"
@@ -16,8 +13,6 @@ import (
 	"cobox/seeder/api"
 	"cobox/seeder/cli"
 	"cobox/seeder/identity"
-
-	"golang.org/x/term"
 )
 
 func acceptCommand() cli.Command {
@@ -105,25 +100,13 @@ func (s *session) accept(ctx context.Context, target string, inv label.Invite, b
 	return err
 }
 
-// askInvite reads an invite: at a terminal without showing it, else a line.
+// askInvite reads an invite.
 func askInvite(c *cli.Call) (label.Invite, error) {
-	var text string
-	if f, ok := c.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(c.Err, "the invite (it is not shown): ")
-		line, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(c.Err)
-		if err != nil {
-			return label.Invite{}, fmt.Errorf("reading the invite: %w", err)
-		}
-		text = string(line)
-	} else {
-		line, err := bufio.NewReader(io.LimitReader(c.In, 4096)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return label.Invite{}, fmt.Errorf("reading the invite: %w", err)
-		}
-		text = line
+	text, err := c.AskSecret("the invite")
+	if err != nil {
+		return label.Invite{}, err
 	}
-	content, err := label.Parse(strings.TrimSpace(text))
+	content, err := label.Parse(text)
 	if err != nil {
 		return label.Invite{}, err
 	}
