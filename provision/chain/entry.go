@@ -244,6 +244,9 @@ func Describe(st identity.Statement) (string, error) {
 	return e.Describe(), nil
 }
 
+// Sentence says what an action does, in the past tense, without who and when.
+func Sentence(a Action) string { return a.sentence() }
+
 // Kind returns the action's short name, such as "revoke": the context without
 // what all have in common.
 func Kind(a Action) string {

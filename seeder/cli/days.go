@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Days is a flag for a time of days ("30d") or of hours and less ("36h", "90m").
@@ -59,4 +61,13 @@ func (d *Day) Set(text string) error {
 	}
 	d.Time = day.AddDate(0, 0, 1).Add(-time.Second)
 	return nil
+}
+
+// FormatAgo says a time that is past for people: "3 minutes ago"; "never" for the
+// zero time.
+func FormatAgo(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return humanize.Time(t)
 }

@@ -98,11 +98,11 @@ func printGrant(c *cli.Call, g identity.Grant, box string) (err error) {
 }
 
 func sign(g identity.Grant) (identity.Statement, error) {
-	key, err := operatorKey()
+	h, err := openHome()
 	if err != nil {
 		return identity.Statement{}, err
 	}
-	return identity.SignGrant(key, g)
+	return identity.SignGrant(h.Private(), g)
 }
 
 // handOver signs a grant for the box behind a socket and gives it to the box.
@@ -132,28 +132,4 @@ func handOver(ctx context.Context, c *cli.Call, g identity.Grant, socket string)
 	return c.Print(api.Grants{Grant: grant.String()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s may keep %s on box %s\n", g.Partner, cli.FormatBytes(g.QuotaBytes), st.ID)
 	})
-}
-
-// maxAnswer bounds a box's answer, in bytes.
-const maxAnswer = 32 << 20
-
-// ask makes a request at a box's socket.
-func ask(socket string, req *http.Request, out any) error {
-	resp, err := api.SocketClient(socket).Do(req)
-	if err != nil {
-		return cli.WithHint(err, "does the box run? its socket is run/seederd.sock in its state folder")
-	}
-	defer resp.Body.Close()
-	return api.ReadAnswer(resp, maxAnswer, out)
-}
-
-func boxStatus(ctx context.Context, socket string) (st api.BoxStatus, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://box/v1/status", nil)
-	if err != nil {
-		return st, err
-	}
-	if err := ask(socket, req, &st); err != nil {
-		return st, fmt.Errorf("asking the box for its status: %w", err)
-	}
-	return st, nil
 }

@@ -1,5 +1,5 @@
-// Command coboxctl is for the operator of boxes: the operator's key, and grants
-// for partners.
+// Command coboxctl is for the operator of boxes: to own them, to invite partners
+// and other operators, and to see how boxes stand.
 package main
 
 import "cobox/seeder/cli"
@@ -9,16 +9,31 @@ func main() { program().Main() }
 func program() *cli.Program {
 	return &cli.Program{
 		Name:  "coboxctl",
-		About: "coboxctl looks after CoBox boxes: who may keep how much on them.",
+		About: "coboxctl looks after CoBox boxes: whose they are, and who may keep how much on them.",
 		Commands: []cli.Command{
+			pairCommand(),
+			boxesCommand(),
+			statusCommand(),
+			inviteCommand(),
+			invitesCommand(),
+			partnersCommand(),
+			revokeCommand(),
+			pinsCommand(),
+			unpinCommand(),
+			operatorsCommand(),
+			logCommand(),
+			renameCommand(),
+			setCommand(),
+			transferCommand(),
+			retireCommand(),
+			recoveryCommand(),
+			recoverCommand(),
 			initCommand(),
 			grantCommand(),
-			statusCommand(),
 		},
 		After: `
-First steps: "coboxctl init" makes your operator key. Start the box with it
-(seederd -operator operator:...), then give a partner room: "coboxctl grant".
-Your key is in $COBOXCTL_HOME, or else in the folder coboxctl of your
-configuration folder: keep a copy of it.`,
+First steps: plug in a box, and type the code on its label: "coboxctl pair". Then
+give a partner room: "coboxctl invite -partner NAME -quota 200GB". Your key is in
+$COBOXCTL_HOME, or else in the folder coboxctl of your configuration folder.`,
 	}
 }
