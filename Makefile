@@ -2,7 +2,7 @@
 GO       ?= go
 BIN      := bin
 TOOL     := $(GO) tool -modfile=hack/tools.mod
-PROGRAMS := ./appliance/cmd/seederd ./seeder/cmd/cobox ./provision/cmd/coboxctl
+PROGRAMS := ./appliance/cmd/seederd ./appliance/cmd/provisiond ./seeder/cmd/cobox ./provision/cmd/coboxctl ./image/cmd/mkimage
 
 .PHONY: help
 help: ## this list

@@ -39,14 +39,14 @@ func (p programs) call(ctx context.Context, result any, stdin io.Reader, env []s
 	return nil
 }
 
-// A box is a running seederd.
+// A box is both of a box's programs, running on one state folder.
 type box struct {
 	progs programs
 	state string
-	args  []string
-	log   string // file for its log; its terminal when empty
-	cmd   *exec.Cmd
-	ended chan error
+	args  []string // of seederd, beside the state
+	log   string   // file for their logs; the terminal when empty
+	cmds  []*exec.Cmd
+	ended chan error // has the end of each
 }
 
 // status is the part of a box's status that we look at.
@@ -57,26 +57,41 @@ type status struct {
 	Store     struct{ Feeds, Blocks, Bytes uint64 }
 }
 
+// A boxLabel is what is printed for a box.
+type boxLabel struct{ Tag, Code string }
+
+// personalise gives the box its pairing code, and draws the label into a file.
+func (b *box) personalise(ctx context.Context, png string) (l boxLabel, err error) {
+	err = b.progs.call(ctx, &l, nil, nil, "mkimage", "personalise", "-state", b.state, "-png", png, "-json")
+	return l, err
+}
+
 func (b *box) start(ctx context.Context) error {
-	b.cmd = b.progs.command(ctx, "seederd", b.args...)
-	b.cmd.Cancel = func() error { return b.cmd.Process.Signal(os.Interrupt) }
-	b.cmd.WaitDelay = 10 * time.Second
-	b.cmd.Stdout, b.cmd.Stderr = os.Stdout, os.Stderr
-	if b.log != "" {
-		f, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
+	b.cmds, b.ended = nil, make(chan error, 2)
+	for _, args := range [][]string{{"provisiond"}, append([]string{"seederd", "-authority"}, b.args...)} {
+		cmd := b.progs.command(ctx, args[0], append(args[1:], "-state", b.state)...)
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = 10 * time.Second
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if b.log != "" {
+			f, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = f.Close() }()
+			cmd.Stdout, cmd.Stderr = f, f
 		}
-		defer func() { _ = f.Close() }()
-		b.cmd.Stdout, b.cmd.Stderr = f, f
+		if err := cmd.Start(); err != nil {
+			return fmt.Errorf("starting the box: %w", err)
+		}
+		b.cmds = append(b.cmds, cmd)
+		go func() { b.ended <- cmd.Wait() }()
 	}
-	if err := b.cmd.Start(); err != nil {
-		return fmt.Errorf("starting the box: %w", err)
-	}
-	b.ended = make(chan error, 1)
-	go func() { b.ended <- b.cmd.Wait() }()
 	return nil
 }
+
+// wait returns when both programs have ended.
+func (b *box) wait() error { return errors.Join(<-b.ended, <-b.ended) }
 
 // ask returns the box's status, waiting until it answers.
 func (b *box) ask(ctx context.Context) (status, error) {
@@ -109,25 +124,29 @@ func (b *box) logged() error {
 
 // kill ends the box as a power cut would.
 func (b *box) kill() error {
-	if err := b.cmd.Process.Kill(); err != nil {
-		return err
+	for _, cmd := range b.cmds {
+		if err := cmd.Process.Kill(); err != nil {
+			return err
+		}
 	}
-	<-b.ended
+	_ = b.wait() // both were killed
 	return nil
 }
 
 // stop ends the box in good order.
 func (b *box) stop() error {
-	if err := b.cmd.Process.Signal(os.Interrupt); err != nil {
-		return err
+	for _, cmd := range b.cmds {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			return err
+		}
 	}
-	return <-b.ended
+	return b.wait()
 }
 
-// peakMemory returns the peak resident set of the running box in bytes, where
+// peakMemory returns the peak resident set of the running seederd in bytes, where
 // the system tells (Linux).
 func (b *box) peakMemory() uint64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmds[1].Process.Pid))
 	if err != nil {
 		return 0
 	}

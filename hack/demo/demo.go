@@ -89,8 +89,8 @@ func (d *story) cobox(ctx context.Context, home string, result any, stdin string
 	return d.progs.call(ctx, result, strings.NewReader(stdin), []string{"COBOX_HOME=" + d.path(home)}, "cobox", append(args, "-json")...)
 }
 
-func (d *story) coboxctl(ctx context.Context, result any, args ...string) error {
-	return d.progs.call(ctx, result, nil, []string{"COBOXCTL_HOME=" + d.path("operator")}, "coboxctl", append(args, "-json")...)
+func (d *story) coboxctl(ctx context.Context, result any, stdin string, args ...string) error {
+	return d.progs.call(ctx, result, strings.NewReader(stdin), []string{"COBOXCTL_HOME=" + d.path("operator")}, "coboxctl", append(args, "-json")...)
 }
 
 func (d *story) prepare(ctx context.Context) error {
@@ -110,18 +110,17 @@ func (d *story) prepare(ctx context.Context) error {
 }
 
 func (d *story) startBox(ctx context.Context) error {
-	var operator struct{ Operator string }
-	if err := d.coboxctl(ctx, &operator, "init"); err != nil {
-		return err
-	}
 	d.box = &box{
 		progs: d.progs, state: d.path("box"), log: d.path("box.log"),
-		args: []string{"-state", d.path("box"), "-operator", operator.Operator, "-listen", "/ip4/127.0.0.1/tcp/0", "-mdns=off", "-dht=off"},
+		args: []string{"-listen", "/ip4/127.0.0.1/tcp/0", "-mdns=off", "-dht=off"},
+	}
+	l, err := d.box.personalise(ctx, d.path("label.png"))
+	if err != nil {
+		return err
 	}
 	if err := d.box.start(ctx); err != nil {
 		return err
 	}
-	var err error
 	if d.id, err = d.box.ask(ctx); err != nil {
 		return err
 	}
@@ -130,7 +129,7 @@ func (d *story) startBox(ctx context.Context) error {
 		return err
 	}
 	addr := d.id.Addrs[0][:strings.Index(d.id.Addrs[0], "/p2p/")]
-	d.box.args[5] = addr
+	d.box.args[1] = addr
 	if err := d.box.start(ctx); err != nil {
 		return err
 	}
@@ -138,6 +137,10 @@ func (d *story) startBox(ctx context.Context) error {
 		return err
 	}
 	d.step("a box runs: %s", d.id.Addrs[0])
+	if err := d.coboxctl(ctx, nil, l.Code, "pair", "-addr", d.id.Addrs[0]); err != nil {
+		return err
+	}
+	d.step("its operator has typed the code on the label, and owns it")
 	return nil
 }
 
@@ -147,10 +150,14 @@ func (d *story) becomePartner(ctx context.Context) error {
 		return err
 	}
 	d.phrase, d.partner = me.Phrase, me.Partner
-	if err := d.coboxctl(ctx, nil, "grant", "-socket", filepath.Join(d.box.state, "run", "seederd.sock"), "-partner", me.Partner, "-quota", "2GB"); err != nil {
+	var inv struct{ Invite string }
+	if err := d.coboxctl(ctx, &inv, "", "invite", "-partner", "Demo", "-quota", "2GB"); err != nil {
 		return err
 	}
-	d.step("the partner has a recovery phrase of %d words, and a grant of the operator's for 2 GB", len(strings.Fields(me.Phrase)))
+	if err := d.cobox(ctx, "laptop", nil, inv.Invite, "accept", "-addr", d.id.Addrs[0]); err != nil {
+		return err
+	}
+	d.step("the partner has a recovery phrase of %d words, and has used the operator's invite: room for 2 GB", len(strings.Fields(me.Phrase)))
 	if err := d.cobox(ctx, "laptop", nil, "", "space", "create", "sources", d.path("source")); err != nil {
 		return err
 	}
@@ -214,7 +221,9 @@ func (d *story) backUp(ctx context.Context) error {
 	took := time.Since(began)
 	d.step("backed up: %d files, %s read, %d blocks of %s in all, %s/s", b.Files, cli.FormatBytes(b.Read), b.Blocks,
 		cli.FormatBytes(b.Stored), cli.FormatBytes(uint64(float64(b.Read)/took.Seconds())))
-	if b.Sent > b.Stored*101/100+1<<20 {
+	// What the kill lost was under way, or had arrived and was not synced: a window
+	// of requests (1 MiB on a fast line) and a group of writes.
+	if b.Sent > b.Stored*101/100+4<<20 {
 		return fmt.Errorf("%d bytes were sent for %d stored: something went twice", b.Sent, b.Stored)
 	}
 	return nil

@@ -2,26 +2,37 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 )
 
-// run keeps a box running on this computer and says how to use it.
+// run runs a box on this computer, as one that was just flashed, and prints its
+// label and what to do with it.
 func run(ctx context.Context, progs programs, state string) error {
 	state, err := filepath.Abs(state)
 	if err != nil {
 		return err
 	}
-	var operator struct{ Operator string }
-	home := filepath.Join(state, "operator")
-	if err := progs.call(ctx, &operator, nil, []string{"COBOXCTL_HOME=" + home}, "coboxctl", "init", "-json"); err != nil {
+	b := &box{
+		progs: progs, state: filepath.Join(state, "box"), log: filepath.Join(state, "box.log"),
+		args: []string{
+			"-listen", "/ip4/127.0.0.1/tcp/4001", "-listen", "/ip4/127.0.0.1/udp/4001/quic-v1", "-mdns=off", "-dht=off",
+			"-hypercore", "127.0.0.1:4002",
+		},
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
 		return err
 	}
-	b := &box{
-		progs: progs, state: filepath.Join(state, "box"),
-		args: []string{"-state", filepath.Join(state, "box"), "-operator", operator.Operator,
-			"-listen", "/ip4/127.0.0.1/tcp/4001", "-listen", "/ip4/127.0.0.1/udp/4001/quic-v1", "-mdns=off", "-dht=off",
-			"-hypercore", "127.0.0.1:4002"},
+	// A box that was here before has its label on paper.
+	if _, err := os.Stat(filepath.Join(b.state, "own", "claim")); errors.Is(err, fs.ErrNotExist) {
+		cmd := progs.command(ctx, "mkimage", "personalise", "-state", b.state, "-png", filepath.Join(state, "label.png"))
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("giving the box its code: %w", err)
+		}
 	}
 	if err := b.start(ctx); err != nil {
 		return err
@@ -31,22 +42,29 @@ func run(ctx context.Context, progs programs, state string) error {
 		return err
 	}
 	fmt.Printf(`
-A box runs on this computer. Its state is in %[1]s; interrupt (^C) ends it.
-In another terminal, as a partner:
+A box runs on this computer. Its state is in %[1]s, its log in %[1]s/box.log;
+interrupt (^C) ends it. In another terminal, as its operator:
 
-  export COBOX_HOME=%[1]s/partner PATH=%[2]s:$PATH
+  export COBOXCTL_HOME=%[1]s/operator COBOX_HOME=%[1]s/partner PATH=%[2]s:$PATH
+  coboxctl pair -addr %[3]s
+                                              # asks for the code on the label, which is also
+                                              # in %[1]s/label.png (-qr FILE)
+  coboxctl invite -partner "Food Coop" -quota 10GB
+                                              # prints an invite, for the partner
+
+and as a partner:
+
   cobox init                                  # makes your keys, shows your recovery phrase once
-  COBOXCTL_HOME=%[1]s/operator coboxctl grant -socket %[1]s/box/run/seederd.sock \
-      -partner "$(cobox whoami)" -quota 10GB  # what the box's operator does
+  cobox accept -addr %[3]s
+                                              # asks for the invite
   cobox space create documents ~/Documents
   cobox pin documents %[3]s
   cobox backup documents
   cobox restore -space documents ./restored
 
-Stock Hypercore peers replicate what is pinned with -open, at TCP %[4]s:
+Stock Hypercore peers replicate what is pinned with -open, at TCP %[4]s, once
+"coboxctl set hypercore on" allows it.
 
-  cobox pin -drive KEY -open %[3]s
-
-`, state, string(progs), st.Addrs[0], st.Hypercore.Addr)
-	return <-b.ended
+`, state, string(progs), st.Addrs[0], "127.0.0.1:4002")
+	return b.wait()
 }
