@@ -15,12 +15,13 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: demo demo|run [-bin DIR] [-state DIR] [-tree DIR]")
+		fmt.Fprintln(os.Stderr, "usage: demo demo|run [-bin DIR] [-state DIR] [-port N] [-tree DIR]")
 		os.Exit(2)
 	}
 	fs := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	bin := fs.String("bin", "bin", "where the programs are")
 	state := fs.String("state", "var", "run: where the box keeps its state")
+	port := fs.Int("port", 4001, "run: where the box listens, with Hypercore peers on the next; 0 for free ones")
 	tree := fs.String("tree", "", "demo: the folder to back up; the Go library's sources when empty")
 	_ = fs.Parse(os.Args[2:]) // ExitOnError
 
@@ -32,7 +33,7 @@ func main() {
 		case "demo":
 			err = demo(ctx, programs(dir), *tree)
 		case "run":
-			err = run(ctx, programs(dir), *state)
+			err = run(ctx, programs(dir), *state, *port)
 		default:
 			err = fmt.Errorf("there is no %q", os.Args[1])
 		}

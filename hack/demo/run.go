@@ -11,16 +11,20 @@ import (
 
 // run runs a box on this computer, as one that was just flashed, and prints its
 // label and what to do with it.
-func run(ctx context.Context, progs programs, state string) error {
+func run(ctx context.Context, progs programs, state string, port int) error {
 	state, err := filepath.Abs(state)
 	if err != nil {
 		return err
 	}
+	hypercore := "127.0.0.1:0"
+	if port > 0 {
+		hypercore = fmt.Sprintf("127.0.0.1:%d", port+1)
+	}
 	b := &box{
 		progs: progs, state: filepath.Join(state, "box"), log: filepath.Join(state, "box.log"),
 		args: []string{
-			"-listen", "/ip4/127.0.0.1/tcp/4001", "-listen", "/ip4/127.0.0.1/udp/4001/quic-v1", "-mdns=off", "-dht=off",
-			"-hypercore", "127.0.0.1:4002",
+			"-listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), "-listen", fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port),
+			"-mdns=off", "-dht=off", "-hypercore", hypercore,
 		},
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
@@ -65,6 +69,6 @@ and as a partner:
 Stock Hypercore peers replicate what is pinned with -open, at TCP %[4]s, once
 "coboxctl set hypercore on" allows it.
 
-`, state, string(progs), st.Addrs[0], "127.0.0.1:4002")
+`, state, string(progs), st.Addrs[0], hypercore)
 	return b.wait()
 }

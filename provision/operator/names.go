@@ -36,6 +36,21 @@ func (l *Link) Name(sealed chain.Sealed) string {
 	return name
 }
 
+// SetName gives this operator a name for the others, where he has none and may:
+// one who took a box over does. A name that another operator gave stays.
+func (l *Link) SetName(ctx context.Context, st *control.State, name string) error {
+	me := l.session.home.Operator()
+	for _, m := range st.Chain.Members {
+		if m.Key == me && m.Role == chain.Owner && m.SealedName == "" {
+			return l.Order(ctx, func(st *control.State) (chain.Order, error) {
+				sealed, err := l.Seal(st, name)
+				return chain.AddOperator{Operator: me, Role: chain.Owner, SealedName: sealed}, err
+			})
+		}
+	}
+	return nil
+}
+
 // Reseal seals the names on a box to those who are its owners and operators now,
 // as far as this operator can read and may change them. It returns how many it
 // sealed anew.

@@ -155,13 +155,16 @@ func readUnclaimed(n swarm.Neighbour) (u Unclaimed, ok bool) {
 const pairTime = 30 * time.Second
 
 // Use uses a code for the operator key at the box behind target, an address or a
-// box ID, and returns the box as it is remembered from then on. The name is how
-// the other operators will see this one. Asking again is safe. Errors are those
-// of pairing.Ask and of the search.
+// box ID, and returns the box as it is remembered from then on. The name is what
+// the box's operators call this one; "" leaves it as it is in an invite. Asking
+// again is safe. Errors are those of pairing.Ask and of the search.
 func (s *Session) Use(ctx context.Context, target string, code label.Code, name string) (*Box, error) {
-	sealed, err := seal.Name(name, []identity.OperatorKey{s.home.Operator()}, nil)
-	if err != nil {
-		return nil, err
+	var sealed []byte
+	if name != "" {
+		var err error
+		if sealed, err = seal.Name(name, []identity.OperatorKey{s.home.Operator()}, nil); err != nil {
+			return nil, err
+		}
 	}
 	found, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()

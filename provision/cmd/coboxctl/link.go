@@ -89,13 +89,16 @@ func explain(err error, b *operator.Box) error {
 }
 
 // order gives a box one order and says that it is done.
-func (w *where) order(ctx context.Context, c *cli.Call, name string, plan func(*operator.Link, *control.State) (chain.Order, error), done func(b *operator.Box) string) error {
+func (w *where) order(ctx context.Context, c *cli.Call, name string, plan func(*operator.Link, *control.State) (chain.Order, error), done string) error {
 	return w.withBox(ctx, c, name, func(l *operator.Link, _ *control.State) error {
 		err := l.Order(ctx, func(st *control.State) (chain.Order, error) { return plan(l, st) })
+		if err == nil {
+			_, err = l.State(ctx) // what is remembered of the box follows
+		}
 		if err != nil {
 			return err
 		}
-		return printDone(c, l.Box, done(l.Box))
+		return printDone(c, l.Box, done)
 	})
 }
 

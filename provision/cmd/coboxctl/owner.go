@@ -34,10 +34,7 @@ this name. Letters a to z, digits and dashes; its label keeps the tag.
 				return cli.Misuse("%v", err)
 			}
 			plan := func(*operator.Link, *control.State) (chain.Order, error) { return chain.Rename{Name: name}, nil }
-			return at.order(ctx, c, box, plan, func(b *operator.Box) string {
-				b.Name = name
-				return "the box is called " + name
-			})
+			return at.order(ctx, c, box, plan, "the box is called "+name)
 		},
 	}
 }
@@ -101,7 +98,7 @@ Turns one of the box's switches on or off; all are off at first:
 			plan := func(*operator.Link, *control.State) (chain.Order, error) {
 				return chain.Set{Name: args[0], Value: args[1]}, nil
 			}
-			return at.order(ctx, c, box, plan, func(*operator.Box) string { return args[0] + " is " + args[1] })
+			return at.order(ctx, c, box, plan, args[0]+" is "+args[1])
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"cobox/provision/pairing"
 	"cobox/seeder/cli"
 	"cobox/seeder/identity"
+	"cobox/seeder/swarm"
 )
 
 func pairCommand() cli.Command {
@@ -42,7 +43,7 @@ same way.`,
 		Flags: func(fs *flag.FlagSet) {
 			at.flags(fs)
 			source.flags(fs)
-			fs.StringVar(&name, "as", userName(), "your `name`, for the box's other operators; sealed to them")
+			fs.StringVar(&name, "as", userName(), "your `name`, which the box's operators see; an invite has one already")
 		},
 		Run: func(ctx context.Context, c *cli.Call) error {
 			if len(c.Args) > 0 {
@@ -60,6 +61,9 @@ same way.`,
 			defer s.Close()
 			p := &pairRun{c: c, s: s, at: at, source: source, name: name}
 			b, err := p.run(ctx)
+			if errors.Is(err, swarm.ErrRefused) {
+				return cli.WithHint(err, "it has an owner, and no invite is open. If nobody of yours has claimed it, somebody else used its label: make a reset card (mkimage reset-card)")
+			}
 			if err != nil {
 				return explainSearch(err)
 			}
@@ -140,14 +144,14 @@ const findTime = 10 * time.Second
 // use finds the box that a code is for and uses the code.
 func (p *pairRun) use(ctx context.Context, content label.Content) (*operator.Box, error) {
 	var code label.Code
-	target := p.at.addr
+	target, name := p.at.addr, p.name
 	switch v := content.(type) {
 	case label.Code:
 		code = v
 	case label.Label:
 		code = v.Code
 	case label.Invite:
-		code = v.Code
+		code, name = v.Code, ""
 		if target == "" {
 			target = identity.BoxKey(v.BoxKey).PeerID().String()
 		}
@@ -170,7 +174,7 @@ func (p *pairRun) use(ctx context.Context, content label.Content) (*operator.Box
 			return nil, nobody(all)
 		}
 	}
-	return p.s.Use(ctx, target, code, p.name)
+	return p.s.Use(ctx, target, code, name)
 }
 
 // nobody says who answered instead of the box.
@@ -192,7 +196,11 @@ func (p *pairRun) welcome(ctx context.Context, b *operator.Box) error {
 	l, err := p.s.Connect(ctx, b, p.at.addr)
 	if err == nil {
 		defer l.Close()
-		if _, err = l.State(ctx); err == nil {
+		st, failed := l.State(ctx)
+		if err = failed; err == nil {
+			err = l.SetName(ctx, st, p.name)
+		}
+		if err == nil {
 			_, err = l.Status(ctx)
 		}
 	}

@@ -44,9 +44,7 @@ box and from this computer.
 			}
 			if cancel {
 				plan := func(*operator.Link, *control.State) (chain.Order, error) { return chain.CancelRecovery{}, nil }
-				return at.order(ctx, c, box, plan, func(*operator.Box) string {
-					return "refused; if somebody else has the code, make another: coboxctl recovery"
-				})
+				return at.order(ctx, c, box, plan, "refused; if somebody else has the code, make another: coboxctl recovery")
 			}
 			return at.withBox(ctx, c, box, func(l *operator.Link, _ *control.State) error { return makeRecovery(ctx, c, l, png, svg) })
 		},
@@ -84,7 +82,6 @@ func makeRecovery(ctx context.Context, c *cli.Call, l *operator.Link, png, svg s
 func recoverCommand() cli.Command {
 	var at where
 	var source codeSource
-	var name string
 	return cli.Command{
 		Name: "recover", Args: "[-addr ADDR] [-qr PHOTO | -camera]", Short: "get a box back with its recovery code",
 		Help: `
@@ -96,7 +93,6 @@ Then it is yours: "coboxctl status" says so. Asking again changes nothing.
 		Flags: func(fs *flag.FlagSet) {
 			at.flags(fs)
 			source.flags(fs)
-			fs.StringVar(&name, "as", userName(), "your `name`, for the box's other operators; sealed to them")
 		},
 		Run: func(ctx context.Context, c *cli.Call) error {
 			if len(c.Args) > 0 {
@@ -123,7 +119,7 @@ Then it is yours: "coboxctl status" says so. Asking again changes nothing.
 			if target == "" {
 				target = identity.BoxKey(inv.BoxKey).PeerID().String()
 			}
-			b, err := s.Use(ctx, target, inv.Code, name)
+			b, err := s.Use(ctx, target, inv.Code, "")
 			if refusal, ok := errors.AsType[*pairing.Refusal](err); ok && refusal.Answer == pairing.Denied {
 				return cli.WithHint(err, "a later recovery code may have replaced it, or an operator refused it")
 			}

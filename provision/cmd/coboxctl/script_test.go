@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"cobox/provision/label"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The stories in testdata/script run the real programs, built for the test.
+// Beside testscript's commands there are
+//
+//	run             does what "make run" does, with free ports; sets BOX (the box's
+//	                address) and writes its label's code into the file code
+//	stop            interrupts it
+//	typo FROM TO    writes a code with one wrong symbol
+//	newcode TO      writes a code that was never printed
+//	field NAME TO   writes a field of the JSON that the last command printed
+var bin string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "coboxctl-bin-")
+	if err == nil {
+		build := exec.Command("go", "build", "-o", dir, "cobox/seeder/cmd/cobox", "cobox/provision/cmd/coboxctl",
+			"cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond", "cobox/image/cmd/mkimage", "cobox/hack/demo")
+		build.Stderr = os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		panic(err)
+	}
+	bin = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("USER", "ada")
+			e.Setenv("COBOX_HOME", filepath.Join(e.WorkDir, "partner"))
+			e.Setenv("COBOXCTL_HOME", filepath.Join(e.WorkDir, "operator"))
+			e.Values[boxKey{}] = &running{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"run":  startRun,
+			"stop": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(boxKey{}).(*running).end(ts) },
+			"typo": func(ts *testscript.TestScript, _ bool, args []string) {
+				code := []byte(ts.ReadFile(args[0]))
+				i := bytes.IndexAny(code, "0123456789")
+				if i < 0 {
+					i = 0
+				}
+				code[i] = 'A' + (code[i]-'0'+1)%8 // a digit is none of these
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), code, 0o600))
+			},
+			"newcode": func(ts *testscript.TestScript, _ bool, args []string) {
+				code, err := label.New(rand.Reader)
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(code.Text()+"\n"), 0o600))
+			},
+			"field": func(ts *testscript.TestScript, _ bool, args []string) {
+				var fields map[string]any
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &fields))
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendln(nil, fields[args[0]]), 0o600))
+			},
+		},
+	})
+}
+
+type boxKey struct{}
+
+// running is the box of a story.
+type running struct{ cmd *exec.Cmd }
+
+func (r *running) end(ts *testscript.TestScript) {
+	if r.cmd == nil {
+		return
+	}
+	ts.Check(r.cmd.Process.Signal(os.Interrupt))
+	_ = r.cmd.Wait() // it says 1 when it was interrupted
+	r.cmd = nil
+}
+
+var (
+	codeLine = regexp.MustCompile(`(?m)^  code  (\S+)$`)
+	pairLine = regexp.MustCompile(`coboxctl pair -addr (\S+)`)
+)
+
+func startRun(ts *testscript.TestScript, _ bool, _ []string) {
+	r := ts.Value(boxKey{}).(*running)
+	// A state folder with a short path: that of a socket is bounded.
+	state, err := os.MkdirTemp("", "run")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(state) })
+	out, err := os.Create(filepath.Join(state, "printed"))
+	ts.Check(err)
+	defer func() { _ = out.Close() }()
+	r.cmd = exec.Command(filepath.Join(bin, "demo"), "run", "-bin", bin, "-state", state, "-port", "0")
+	r.cmd.Stdout, r.cmd.Stderr = out, out
+	ts.Check(r.cmd.Start())
+	ts.Defer(func() { r.end(ts) })
+	for try := 0; ; try++ {
+		text, err := os.ReadFile(out.Name())
+		ts.Check(err)
+		if at := pairLine.FindSubmatch(text); at != nil {
+			ts.Setenv("BOX", string(at[1]))
+			ts.Setenv("BOXID", string(at[1][strings.LastIndexByte(string(at[1]), '/')+1:]))
+			ts.Setenv("STATE", state)
+			code := codeLine.FindSubmatch(text)
+			if code == nil {
+				ts.Fatalf("no label was printed:\n%s", text)
+			}
+			ts.Check(os.WriteFile(ts.MkAbs("code"), append(code[1], '\n'), 0o600))
+			return
+		}
+		if try == 800 {
+			ts.Fatalf("make run prints no address:\n%s", text)
+		}
+		time.Sleep(25 * time.Millisecond) // a process that starts tells nobody but its terminal
+	}
+}
