@@ -42,6 +42,12 @@ type target struct {
 	pinned bool        // mu
 }
 
+// errNoRoom is what ends an upload to a box that takes nothing new from us.
+var errNoRoom = &api.Error{
+	Code: api.Unauthorised, Text: "your room there has ended or was revoked: it keeps what it has for the time of notice, and takes nothing new",
+	Hint: "ask its operator, or pin the space on another box",
+}
+
 // startPush connects to the space's boxes, and lets them fetch whatever the
 // feed has and gets from now on.
 func (s *session) startPush(sp *spaceFile, own *ownFeed) *push {
@@ -53,6 +59,9 @@ func (s *session) startPush(sp *spaceFile, own *ownFeed) *push {
 		s.stay(name, s.push, func(b *client.Box, err error) {
 			if b != nil {
 				_, err = pinFeeds(s.ctx, b, []feed.Key{own.Key()})
+			}
+			if err == nil && b != nil && b.Welcome.Usage.QuotaBytes == 0 {
+				err = errNoRoom
 			}
 			t.mu.Lock()
 			t.err = err

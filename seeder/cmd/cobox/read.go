@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"time"
 
 	"cobox/seeder/cli"
 	"cobox/seeder/client"
+	"cobox/seeder/feed"
 	"cobox/seeder/space"
 )
 
@@ -20,6 +23,22 @@ type library struct {
 	reader    *space.Reader
 	feeds     []space.Feed
 	snapshots []*space.Snapshot // oldest first
+}
+
+// newerTime is how long a head is waited for that this computer knows of, once a
+// box has shown an older one.
+const newerTime = 5 * time.Second
+
+// newest waits for another box to show as much of a feed as this computer has
+// written. When none does, what the boxes have is better than nothing.
+func (s *session) newest(ctx context.Context, sp *spaceFile, key feed.Key, h feed.Head, known uint64) feed.Head {
+	ctx, cancel := context.WithTimeout(ctx, newerTime)
+	defer cancel()
+	if newer, err := s.reader.Head(ctx, key, known); err == nil {
+		return newer
+	}
+	fmt.Fprintf(os.Stderr, "cobox: warning: of space %s the boxes have %d blocks, and this computer wrote %d: what was backed up last is not on them\n", sp.Name, h.Length, known)
+	return h
 }
 
 // openLibrary connects to the boxes of a space and reads the list of its
@@ -52,8 +71,11 @@ func openLibrary(ctx context.Context, s *session, sp *spaceFile) (*library, erro
 			continue // a fresh feed on this computer; the others have something
 		}
 		wait, cancel := context.WithTimeout(ctx, connectTime)
-		h, err := s.reader.Head(wait, key, max(known, 1))
+		h, err := s.reader.Head(wait, key, 1)
 		cancel()
+		if err == nil && h.Length < known {
+			h = s.newest(ctx, sp, key, h, known)
+		}
 		if err != nil {
 			var why error
 			select {
