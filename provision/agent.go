@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"cobox/provision/chain"
-	"cobox/provision/label"
 	"cobox/seeder/durable"
 	"cobox/seeder/identity"
 )
@@ -29,7 +28,11 @@ type Config struct {
 	// TimeKnown reports whether a time server has answered since the box was
 	// switched on; nil: the system's clock is right, as on a laptop.
 	TimeKnown func() bool
-	Log       *slog.Logger // nil for none
+	// RecoveryWait is how long the box has to be up before a recovery takes place;
+	// 0 means chain.RecoveryWait, which leaves operators the time to refuse. Less
+	// is for trials.
+	RecoveryWait time.Duration
+	Log          *slog.Logger // nil for none
 }
 
 // An Agent is the box's authority. It is safe for concurrent use.
@@ -43,11 +46,12 @@ type Agent struct {
 	card   Card
 	noCard error // why there is no card
 
-	mu      sync.Mutex
-	floor   chain.Floor                  // mu
-	claims  map[chain.ID]chain.PublicKey // mu; claim keys of all codes that ever counted
-	changed chan struct{}                // mu; closed and replaced when the state changes
-	ended   []identity.PartnerKey        // mu; partners whose notice is over
+	mu       sync.Mutex
+	floor    chain.Floor                  // mu
+	claims   map[chain.ID]chain.PublicKey // mu; claim keys of all codes that ever counted
+	recovery recoveries                   // mu
+	changed  chan struct{}                // mu; closed and replaced when the state changes
+	ended    []identity.PartnerKey        // mu; partners whose notice is over
 }
 
 // timeFile holds the last known good time, so that a box without a clock of its
@@ -78,13 +82,20 @@ func Open(cfg Config) (*Agent, error) {
 		return nil, fmt.Errorf("opening the authority: %w", err)
 	}
 	a.floor = chain.NewFloor(a.cfg.Built, a.keptTime())
+	a.recovery.kept, a.recovery.began = a.readWait(), a.cfg.Uptime()
 	var err error
 	if a.chain, err = chain.Open(filepath.Join(cfg.State, chainDir), a.box); a.chain == nil {
 		return nil, err
 	}
 	if err != nil {
 		a.damage = err
-		a.log.Error("the box takes no orders and cannot be claimed", "error", err)
+	}
+	if _, err := durable.Clean(filepath.Join(cfg.State, "own")); err != nil { // the chain's lock keeps others away
+		a.log.Warn("tidying the authority's folder", "error", err)
+	}
+	a.applyReset()
+	if a.damage != nil {
+		a.log.Error("the box takes no orders and cannot be claimed: a reset card is the way on", "error", a.damage)
 	}
 	if a.card, a.noCard = ReadCard(cfg.State); a.noCard != nil {
 		a.log.Warn("nobody can claim this box", "error", a.noCard)
@@ -95,16 +106,18 @@ func Open(cfg Config) (*Agent, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("opening the authority: %w", err), a.chain.Close())
 		}
-		a.learnClaim(st)
+		a.learn(st)
 	}
+	a.waitedLocked(a.chain.State()) // nobody else has the agent yet
 	return a, nil
 }
 
 // Close closes the files.
 func (a *Agent) Close() error { return a.chain.Close() }
 
-// learnClaim remembers the claim key of an invite.
-func (a *Agent) learnClaim(st identity.Statement) {
+// learn remembers the claim keys of invites and recovery codes. The agent's mu
+// is held, or nobody else has the agent.
+func (a *Agent) learn(st identity.Statement) {
 	e, err := chain.Read(st)
 	if err != nil {
 		return // the chain has read it before
@@ -112,6 +125,7 @@ func (a *Agent) learnClaim(st identity.Statement) {
 	if inv, ok := e.Action.(chain.Invite); ok {
 		a.claims[inv.ID] = inv.ClaimKey
 	}
+	a.recovery.learn(e.Action, a.claims)
 }
 
 // keptTime reads the last known good time; zero when there is none.
@@ -141,9 +155,16 @@ const keepEvery = time.Hour
 // Run looks after what depends on the time until ctx is done.
 func (a *Agent) Run(ctx context.Context) error {
 	kept := time.Time{}
-	minute := time.NewTicker(time.Minute)
-	defer minute.Stop()
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
 	for {
+		a.mu.Lock()
+		changed := a.changed
+		a.mu.Unlock()
+		next, err := a.recover()
+		if err != nil {
+			a.log.Error("looking after a recovery", "error", err)
+		}
 		c := a.clock()
 		a.look(c)
 		if c.Trusted && c.Now.Sub(kept) >= keepEvery {
@@ -153,10 +174,15 @@ func (a *Agent) Run(ctx context.Context) error {
 				a.log.Error("keeping the time", "error", err)
 			}
 		}
+		if next <= 0 || next > time.Minute {
+			next = time.Minute
+		}
+		timer.Reset(next)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-minute.C:
+		case <-changed:
+		case <-timer.C:
 		}
 	}
 }
@@ -206,12 +232,14 @@ func (a *Agent) Order(text []byte) (chain.Head, error) {
 	if _, ok := e.Action.(chain.Order); !ok {
 		return chain.Head{}, fmt.Errorf("taking in an order: %w: %s is for the box itself to say", identity.ErrContext, chain.Kind(e.Action))
 	}
-	return a.append(st)
+	return a.append(st, chain.Conditions{})
 }
 
-// append adds a statement to the chain and tells those who wait.
-func (a *Agent) append(st identity.Statement) (chain.Head, error) {
-	if err := a.chain.Append(st, chain.Conditions{Clock: a.clock()}); err != nil {
+// append adds a statement to the chain and tells those who wait. The clock is
+// the agent's.
+func (a *Agent) append(st identity.Statement, c chain.Conditions) (chain.Head, error) {
+	c.Clock = a.clock()
+	if err := a.chain.Append(st, c); err != nil {
 		return chain.Head{}, err
 	}
 	if what, err := chain.Describe(st); err == nil {
@@ -220,110 +248,8 @@ func (a *Agent) append(st identity.Statement) (chain.Head, error) {
 	a.look(a.clock())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.learnClaim(st)
+	a.learn(st)
+	a.waitedLocked(a.chain.State()) // a recovery's waiting begins now
 	a.changedLocked()
 	return a.chain.State().Head(), nil
-}
-
-// An Offer is what a code stands for at the moment.
-type Offer struct {
-	ID    label.ClaimID
-	Claim label.ClaimKey
-	Role  chain.Role
-	// UsedBy is who used the code already; the same key is told yes again, any
-	// other that it is used up. Zero when nobody did.
-	UsedBy [32]byte
-	// LANOnly says that the code counts only from the box's own network.
-	LANOnly bool
-	// Late says that the time after power-on is over in which the box can be claimed.
-	Late bool
-}
-
-// Find returns what a code stands for. Nothing is told of codes that never counted.
-func (a *Agent) Find(id label.ClaimID) (Offer, bool) {
-	if a.damage != nil {
-		return Offer{}, false
-	}
-	a.mu.Lock()
-	key, known := a.claims[chain.ID(id)]
-	a.mu.Unlock()
-	if !known {
-		return Offer{}, false
-	}
-	st := a.chain.State()
-	o := Offer{ID: id, Claim: label.ClaimKey(key)}
-	o.UsedBy, _ = st.UsedBy(chain.ID(id))
-	if inv, ok := st.Invite(chain.ID(id)); ok {
-		o.Role = inv.Role
-		return o, true
-	}
-	used := o.UsedBy != [32]byte{}
-	if a.noCard == nil && id == a.card.Claim.ID() {
-		o.Role, o.LANOnly, o.Late = chain.Owner, !a.card.Anywhere, a.cfg.Uptime() > a.card.window()
-		return o, used || !st.Claimed() && (st.Claim == chain.ID{} || st.Claim == chain.ID(id))
-	}
-	return o, used
-}
-
-// ErrUsed says that somebody else has used a code.
-var ErrUsed = errors.New("this code was used by somebody else")
-
-// A Claim is the use of a code by somebody who has proved to hold it.
-type Claim struct {
-	ID         label.ClaimID
-	Key        [32]byte // the new operator's or partner's
-	SealedName chain.Sealed
-	Evidence   chain.Evidence
-}
-
-// Redeem makes what a code stands for so: the key becomes the owner, an
-// operator, or a partner. It is on the disk when Redeem returns nil. The same key
-// may ask again and changes nothing; for others the error wraps [ErrUsed]. Other
-// errors are those of the chain.
-func (a *Agent) Redeem(c Claim) error {
-	if a.damage != nil {
-		return a.damage
-	}
-	for {
-		st := a.chain.State()
-		if by, used := st.UsedBy(chain.ID(c.ID)); used {
-			if by == c.Key {
-				return nil
-			}
-			return ErrUsed
-		}
-		fact, err := a.fact(st, c)
-		if err != nil {
-			return err
-		}
-		signed, err := chain.SignFact(a.cfg.Key, st.Head(), a.issued(), fact)
-		if err != nil {
-			return err
-		}
-		_, err = a.append(signed)
-		if !errors.Is(err, chain.ErrStale) { // an operator's order came in between
-			return err
-		}
-	}
-}
-
-// issued is the time to write into a fact: the best that the box knows.
-func (a *Agent) issued() time.Time {
-	if c := a.clock(); !c.Now.IsZero() {
-		return c.Now
-	}
-	return time.Now()
-}
-
-func (a *Agent) fact(st *chain.State, c Claim) (chain.Fact, error) {
-	inv, ok := st.Invite(chain.ID(c.ID))
-	switch {
-	case !ok && a.noCard == nil && c.ID == a.card.Claim.ID():
-		return chain.Claimed{Claim: chain.ID(c.ID), Operator: c.Key, SealedName: c.SealedName, Evidence: c.Evidence}, nil
-	case !ok:
-		return nil, fmt.Errorf("using a code: %w", chain.ErrSpent)
-	case inv.Role == chain.Partner:
-		return chain.Redeemed{Invite: chain.ID(c.ID), Partner: c.Key, Evidence: c.Evidence}, nil
-	}
-	return chain.Redeemed{Invite: chain.ID(c.ID), Operator: c.Key, SealedName: c.SealedName, Evidence: c.Evidence}, nil
 }

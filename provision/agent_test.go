@@ -7,6 +7,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -378,28 +380,30 @@ func TestLyingSeeder(t *testing.T) {
 	}
 }
 
+// askAccess asks for the table as seederd does.
+func askAccess(t *testing.T, client *http.Client, epoch, after uint64) (table api.Access) {
+	t.Helper()
+	resp, err := client.Get(fmt.Sprintf("http://box/v1/access?epoch=%d&after=%d&ended=0", epoch, after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := api.ReadAnswer(resp, 1<<20, &table); err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
 // seederd hears of a change at once, and of each only once.
 func TestAccess(t *testing.T) {
 	a, dir := claimed(t)
 	client := serve(t, a, dir)
-	ask := func(epoch, after uint64) (t2 api.Access) {
-		t.Helper()
-		resp, err := client.Get(fmt.Sprintf("http://box/v1/access?epoch=%d&after=%d&ended=0", epoch, after))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if err := api.ReadAnswer(resp, 1<<20, &t2); err != nil {
-			t.Fatal(err)
-		}
-		return t2
-	}
-	first := ask(0, 0)
+	first := askAccess(t, client, 0, 0)
 	if !first.Claimed || len(first.Members) != 1 || first.Members[0].Key != public(owner) || first.Members[0].Role != "owner" {
 		t.Fatalf("access = %+v", first)
 	}
 	done := make(chan api.Access, 1)
-	go func() { done <- ask(first.Head.Epoch, first.Head.Seq) }()
+	go func() { done <- askAccess(t, client, first.Head.Epoch, first.Head.Seq) }()
 	partner := identity.PartnerKey(public(key(30)))
 	if err := order(t, a, owner, chain.Grant{Partner: partner, Terms: chain.Terms{QuotaBytes: 5, MaxFeeds: 6}}); err != nil {
 		t.Fatal(err)
@@ -410,3 +414,5 @@ func TestAccess(t *testing.T) {
 		t.Errorf("grants = %+v", grants)
 	}
 }
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -59,12 +59,11 @@ func WriteCard(state string, c Card) error {
 	if err != nil {
 		return fmt.Errorf("writing the card: %w", err)
 	}
-	sum := sha256.Sum256(text)
 	path := filepath.Join(state, cardFile)
 	if err := durable.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("writing the card: %w", err)
 	}
-	if err := durable.WriteFile(path, append(hex.AppendEncode(nil, sum[:]), append([]byte{'\n'}, text...)...), 0o600); err != nil {
+	if err := durable.WriteFile(path, summed(text), 0o600); err != nil {
 		return fmt.Errorf("writing the card: %w", err)
 	}
 	return nil
@@ -79,13 +78,26 @@ func ReadCard(state string) (c Card, err error) {
 	if err != nil {
 		return c, fmt.Errorf("%w: %w", ErrCard, err)
 	}
-	sum, body, ok := bytes.Cut(text, []byte{'\n'})
-	want := sha256.Sum256(body)
-	if !ok || string(sum) != hex.EncodeToString(want[:]) {
+	body, whole := unsummed(text)
+	if !whole {
 		return c, ErrCard
 	}
 	if err := json.Unmarshal(body, &c); err != nil || c.Claim.IsZero() {
 		return Card{}, fmt.Errorf("%w: %w", ErrCard, err)
 	}
 	return c, nil
+}
+
+// summed returns text after a line with its SHA-256, by which [unsummed] tells
+// whether it is whole. It guards against accidents: who can write the file can
+// write the line.
+func summed(text []byte) []byte {
+	sum := sha256.Sum256(text)
+	return append(hex.AppendEncode(nil, sum[:]), append([]byte{'\n'}, text...)...)
+}
+
+func unsummed(file []byte) (text []byte, whole bool) {
+	sum, text, ok := bytes.Cut(file, []byte{'\n'})
+	want := sha256.Sum256(text)
+	return text, ok && string(sum) == hex.EncodeToString(want[:])
 }

@@ -103,7 +103,9 @@ const accessWait = 30 * time.Second
 // An accessTable is what seederd follows: see api.Access.
 type accessTable struct {
 	chain.Access
-	Ended []identity.PartnerKey `json:"ended,omitempty"`
+	Tag      string                `json:"tag,omitempty"`
+	Ended    []identity.PartnerKey `json:"ended,omitempty"`
+	Announce []string              `json:"announce,omitempty"`
 }
 
 // getAccess answers when there is something newer than the caller has.
@@ -117,7 +119,7 @@ func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) {
 	for {
 		s.agent.mu.Lock()
 		changed := s.agent.changed
-		t := accessTable{s.agent.access(), s.agent.ended}
+		t := accessTable{s.agent.access(), s.agent.card.Tag.String(), s.agent.ended, s.agent.announce()}
 		s.agent.mu.Unlock()
 		if t.Head.Epoch != epoch || t.Head.Seq != after || len(t.Ended) != ended {
 			api.WriteAnswer(w, t)
@@ -142,6 +144,22 @@ func (a *Agent) access() chain.Access {
 		t.Members, t.Partners, t.Pins, t.Invites, t.Claimed = nil, nil, nil, 0, true
 	}
 	return t
+}
+
+// announce returns the notes for the local network by which coboxctl lists boxes
+// that can be claimed, and finds the one with the code. A box that has an owner
+// says nothing of itself. That the time after power-on is over is not looked at:
+// who holds the code then learns it by asking.
+func (a *Agent) announce() []string {
+	o, ok := a.claimable()
+	if !ok {
+		return nil
+	}
+	var notes []string
+	if !a.card.Tag.IsZero() {
+		notes = append(notes, "tag="+a.card.Tag.String())
+	}
+	return append(notes, "cid="+o.String())
 }
 
 // postStream takes over a stream that a peer has opened at seederd.
@@ -217,10 +235,10 @@ func (s *Server) role(r *http.Request) chain.Role {
 
 func (s *Server) state(role chain.Role) control.State {
 	a := s.agent
-	c := a.clock()
+	c, st := a.clock(), a.chain.State()
 	return control.State{
 		Box: a.box, Tag: a.card.Tag.String(), Version: a.cfg.Version, Uptime: a.cfg.Uptime(),
-		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *a.chain.State(),
+		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *st, RecoveryWait: a.recoveryWait(st),
 	}
 }
 

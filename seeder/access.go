@@ -20,6 +20,14 @@ type access struct {
 	// was given its operators at start and has no authority.
 	table *api.Access // mu
 	alone bool        // there is no authority
+
+	// lists are the lists of revoked devices, of partners whose devices have come
+	// since start.
+	lists map[identity.PartnerKey]*revokedList // mu
+	// listing is held while a list is read, compared and kept: one at a time.
+	listing sync.Mutex
+
+	readers readers // devices that may only read
 }
 
 // maxDevices bounds the peers that are known at one time. The host's limit on
@@ -75,8 +83,8 @@ func (a *access) ofPartner(p identity.PartnerKey) (list []identity.PeerID) {
 	return list
 }
 
-// admit checks a device certificate against the peer that shows it.
-func (a *access) admit(peer identity.PeerID, text string, now time.Time) (identity.DeviceCert, error) {
+// certify checks a device certificate against the peer that shows it.
+func certify(peer identity.PeerID, text string, now time.Time) (identity.DeviceCert, error) {
 	st, err := identity.ParseStatement([]byte(text))
 	if err != nil {
 		return identity.DeviceCert{}, unauthorised(err)
@@ -92,13 +100,27 @@ func (a *access) admit(peer identity.PeerID, text string, now time.Time) (identi
 	if err != nil {
 		return identity.DeviceCert{}, unauthorised(err)
 	}
+	return cert, nil
+}
+
+// admit lets a device in whose certificate was checked, unless its partner has
+// revoked it. The two are one step, so that a device that comes while it is
+// being revoked is either refused here or cut off by [access.revoke].
+func (a *access) admit(peer identity.PeerID, cert identity.DeviceCert) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if l := a.lists[cert.Partner]; l != nil && l.list.Has(cert.Device) {
+		delete(a.devices, peer)
+		return &api.Error{
+			Code: api.Revoked, Text: "this device was revoked by its partner: it has no access any more",
+			Hint: "ask whoever looks after your organisation's backups; a new device key is needed (cobox device request)",
+		}
+	}
 	if _, known := a.devices[peer]; !known && len(a.devices) >= maxDevices {
-		return identity.DeviceCert{}, &api.Error{Code: api.Unauthorised, Text: "too many devices are connected", Hint: "try again later"}
+		return &api.Error{Code: api.Unauthorised, Text: "too many devices are connected", Hint: "try again later"}
 	}
 	a.devices[peer] = cert
-	return cert, nil
+	return nil
 }
 
 func unauthorised(err error) error {

@@ -117,18 +117,45 @@ func (s *Seeder) postHello(w http.ResponseWriter, r *http.Request) {
 		api.WriteError(w, err)
 		return
 	}
-	cert, err := s.access.admit(identity.PeerID(peer), hello.Device, time.Now())
-	if err == nil && !s.known(cert.Partner) {
-		s.access.left(identity.PeerID(peer))
-		err = &api.Error{Code: api.Unauthorised, Text: "this box has no grant for " + cert.Partner.String(),
-			Hint: "ask the operator of the box for one, with your public key (cobox whoami)"}
-	}
+	welcome, err := s.welcome(identity.PeerID(peer), hello, time.Now())
 	if err != nil {
 		api.WriteError(w, err)
 		return
 	}
 	s.lounge.leave(peer)
-	api.WriteAnswer(w, api.Welcome{Box: s.key, Partner: cert.Partner, Usage: s.usage(cert.Partner), Version: s.cfg.Version})
+	api.WriteAnswer(w, welcome)
+}
+
+// welcome decides about a device that introduces itself.
+func (s *Seeder) welcome(peer identity.PeerID, hello api.Hello, now time.Time) (*api.Welcome, error) {
+	cert, err := certify(peer, hello.Device, now)
+	if err != nil {
+		return nil, err
+	}
+	if !s.known(cert.Partner) { // before anything of a stranger's is kept
+		return nil, s.noGrant(cert.Partner)
+	}
+	text, kept, err := s.takeRevoked(cert.Partner, hello.Revoked, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.access.admit(peer, cert); err != nil {
+		return nil, err
+	}
+	if !s.known(cert.Partner) { // who lost the grant meanwhile was perhaps not cut off yet
+		s.access.left(peer)
+		return nil, s.noGrant(cert.Partner)
+	}
+	answer := &api.Welcome{Box: s.key, Partner: cert.Partner, Usage: s.usage(cert.Partner), Version: s.cfg.Version, Epoch: s.access.epoch()}
+	if text != hello.Revoked || !kept {
+		answer.Revoked = text
+	}
+	return answer, nil
+}
+
+func (s *Seeder) noGrant(p identity.PartnerKey) error {
+	return &api.Error{Code: api.Unauthorised, Text: "this box has no grant for " + p.String(),
+		Hint: "ask the operator of the box for one, with your public key (cobox whoami)"}
 }
 
 // known reports whether a partner has a grant, or still has pins from an ended one.
@@ -217,7 +244,9 @@ func (s *Seeder) putPin(c caller, r *http.Request) (any, error) {
 			return nil, err
 		}
 	}
-	return s.Pin(pin.Pin{Feed: key, Partner: partner, Created: time.Now(), Open: req.Open, Drive: req.Drive, Label: req.Label})
+	st, err := s.Pin(pin.Pin{Feed: key, Partner: partner, Created: time.Now(), Open: req.Open, Drive: req.Drive, Label: req.Label})
+	s.access.readers.refresh(s)
+	return st, err
 }
 
 func (s *Seeder) deletePin(c caller, r *http.Request) (any, error) {
@@ -229,7 +258,9 @@ func (s *Seeder) deletePin(c caller, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Unpin(key, partner)
+	err = s.Unpin(key, partner)
+	s.access.readers.refresh(s)
+	return nil, err
 }
 
 func (s *Seeder) getReceipt(c caller, r *http.Request) (any, error) {

@@ -307,7 +307,9 @@ func (s *Seeder) replicate(ctx context.Context, st swarm.Stream) {
 		_ = st.Reset()
 		return
 	}
-	err = s.exchange.Serve(ctx, conn, replicate.Peer{
+	x, done := s.exchangeFor(cert)
+	defer done()
+	err = x.Serve(ctx, conn, replicate.Peer{
 		Name:  peer.String(),
 		Allow: func(key feed.Key) bool { return s.heldPin(key, cert.Partner) != nil },
 	})

@@ -15,11 +15,17 @@ type Access struct {
 	Name     string            `json:"name,omitempty"`
 	Claimed  bool              `json:"claimed"`
 	Retired  time.Time         `json:"retired,omitzero"` // since then nothing is taken in
-	Invites  int               `json:"invites"`          // open ones: strangers may have a code
+	Invites  int               `json:"invites"`          // codes that count: open invites, and the recovery key
 	Members  []MemberAccess    `json:"members"`
 	Partners []PartnerAccess   `json:"partners"`
 	Pins     []PinOrder        `json:"pins"` // by Seq
 	Settings map[string]string `json:"settings"`
+	// Began is the entry with which the ownership began. After damage it may be
+	// below entries that were carried out before.
+	Began uint64 `json:"began"`
+	// Wiped is the epoch that the last wipe began; 0 when there was none. What was
+	// kept before it is to be deleted.
+	Wiped uint64 `json:"wiped"`
 }
 
 // A MemberAccess is an operator's.
@@ -43,6 +49,10 @@ func (s *State) Access() Access {
 		Head: s.Head(), Name: s.Name, Claimed: s.Claimed(), Retired: s.Retired, Invites: len(s.Invites),
 		Members: []MemberAccess{}, Partners: []PartnerAccess{},
 		Pins: append([]PinOrder{}, s.Pins...), Settings: maps.Clone(s.Settings),
+		Began: s.Began, Wiped: s.Wiped,
+	}
+	if s.Recovery.Key != (PublicKey{}) {
+		a.Invites++ // who comes with the recovery code is as unknown as who comes with an invite
 	}
 	for _, m := range s.Members {
 		a.Members = append(a.Members, MemberAccess{m.Key, m.Role})

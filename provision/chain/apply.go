@@ -15,6 +15,8 @@ type Conditions struct {
 	Clock Clock
 	// Waited is how long the box has been up since the recovery was asked for.
 	Waited time.Duration
+	// Wait is how long that has to be; 0 means [RecoveryWait].
+	Wait time.Duration
 }
 
 // Apply takes in the statement that follows s. When it returns nil, s is the
@@ -172,8 +174,10 @@ func (s *State) setPin(o PinOrder) error {
 
 // changeHands begins another ownership: what the owners before signed counts no
 // more, and what they left open is void. Recovery is the new owner's to set up.
-func (s *State) changeHands() {
+// e is the entry that brings it about.
+func (s *State) changeHands(e Entry) {
 	s.Epoch++
+	s.Began = e.Seq
 	s.Recovery = Recovery{}
 	s.voidInvites()
 }

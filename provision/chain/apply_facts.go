@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ func (f Claimed) apply(s *State, e Entry, _ *Conditions) error {
 	if s.Claim != f.Claim && (s.Claim != ID{} || s.Seq > 0) {
 		return fmt.Errorf("code %s: %w", f.Claim, ErrSpent)
 	}
-	s.Codes[f.Claim] = Code{e.Seq, f.Operator}
+	s.Codes[f.Claim] = Code{e.Seq, PublicKey(f.Operator)}
 	s.Members = []Member{{f.Operator, Owner, f.SealedName}}
 	return nil
 }
@@ -54,7 +55,7 @@ func (f Redeemed) apply(s *State, e Entry, c *Conditions) error {
 		s.useInvite(at, e.Seq, f.Operator)
 		s.Members = []Member{m}
 		s.Invites = nil // also those of an owner who takes his own box over
-		s.changeHands()
+		s.changeHands(e)
 		return nil
 	}
 	if s.Role(f.Operator).AtLeast(inv.Role) {
@@ -78,7 +79,7 @@ func (f Redeemed) checkPartner(s *State, inv OpenInvite) error {
 
 // useInvite closes the invite at index i: it was used by key.
 func (s *State) useInvite(i int, seq uint64, key [32]byte) {
-	s.Codes[s.Invites[i].ID] = Code{seq, key}
+	s.Codes[s.Invites[i].ID] = Code{seq, PublicKey(key)}
 	s.Invites = slices.Delete(s.Invites, i, i+1)
 }
 
@@ -97,14 +98,14 @@ func (f RecoveryRequested) apply(s *State, e Entry, _ *Conditions) error {
 
 // apply removes the owners of before: their keys are lost, which may mean
 // stolen. Operators and observers stay, and answer to the new owner.
-func (f Recovered) apply(s *State, _ Entry, c *Conditions) error {
+func (f Recovered) apply(s *State, e Entry, c *Conditions) error {
 	switch {
 	case s.Recovery.NewOwner.IsZero():
 		return fmt.Errorf("%w: nobody has asked for a recovery", ErrUnknown)
 	case s.Recovery.NewOwner != f.Operator:
 		return fmt.Errorf("%w: the recovery is to %s", identity.ErrNotTrusted, s.Recovery.NewOwner)
-	case c != nil && c.Waited < RecoveryWait:
-		return fmt.Errorf("%w: the box was up for %v of %v since", ErrTooEarly, c.Waited, RecoveryWait)
+	case c != nil && c.Waited < cmp.Or(c.Wait, RecoveryWait):
+		return fmt.Errorf("%w: the box was up for %v of %v since", ErrTooEarly, c.Waited, cmp.Or(c.Wait, RecoveryWait))
 	}
 	m := Member{Key: f.Operator, Role: Owner}
 	if i := s.member(f.Operator); i >= 0 {
@@ -112,11 +113,11 @@ func (f Recovered) apply(s *State, _ Entry, c *Conditions) error {
 	}
 	s.Members = slices.DeleteFunc(s.Members, func(m Member) bool { return m.Role == Owner })
 	s.setMember(m)
-	s.changeHands()
+	s.changeHands(e)
 	return nil
 }
 
-func (f Reset) apply(s *State, _ Entry, _ *Conditions) error {
+func (f Reset) apply(s *State, e Entry, _ *Conditions) error {
 	if slices.Contains(s.Resets, f.Reset) {
 		return fmt.Errorf("reset card %s: %w", f.Reset, ErrSpent)
 	}
@@ -126,6 +127,9 @@ func (f Reset) apply(s *State, _ Entry, _ *Conditions) error {
 	if len(s.Resets) >= MaxResets {
 		return fmt.Errorf("%w: this box was reset %d times; flash it anew", ErrFull, len(s.Resets))
 	}
+	if f.Epoch != 0 && f.Epoch <= s.Epoch {
+		return fmt.Errorf("%w: the reset is to begin epoch %d, the box is in %d", ErrOldEpoch, f.Epoch, s.Epoch)
+	}
 	s.Resets = append(s.Resets, f.Reset)
 	s.Codes[f.Claim] = Code{}
 	s.Claim, s.Retired = f.Claim, time.Time{}
@@ -134,6 +138,10 @@ func (f Reset) apply(s *State, _ Entry, _ *Conditions) error {
 		s.Name, s.Partners, s.Pins = "", nil, nil
 		clear(s.Settings)
 	}
-	s.changeHands()
+	s.changeHands(e)
+	s.Epoch = max(s.Epoch, f.Epoch)
+	if f.Mode == Wipe {
+		s.Wiped = s.Epoch
+	}
 	return nil
 }

@@ -58,6 +58,9 @@ type Reset struct {
 	Reset ID        `json:"reset"` // the card's
 	Mode  ResetMode `json:"mode"`
 	Claim ID        `json:"claim"` // of the card's code; only it can claim the box now
+	// Epoch is the one that begins, when it is not just the next: of a damaged
+	// chain there may be a head of a later epoch than what can still be read.
+	Epoch uint64 `json:"epoch,omitzero"`
 }
 
 func (Claimed) context() string           { return "cobox/fact-claimed/v1" }
@@ -109,6 +112,8 @@ func (f Reset) check() error {
 		return malformed("no reset ID")
 	case f.Mode != Reowner && f.Mode != Wipe:
 		return malformed("reset mode %.16q", f.Mode)
+	case f.Epoch > maxNumber:
+		return malformed("epoch %d", f.Epoch)
 	}
 	return checkID(f.Claim)
 }

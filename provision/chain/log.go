@@ -29,6 +29,7 @@ type Log struct {
 	damage  *DamagedError // only reading, mending and a reset; mu
 	broken  error         // no more appends; mu
 	torn    int64         // bytes dropped when it was opened
+	noted   Head          // as the disk had it when it was opened; zero when it had none that can be read
 }
 
 // Open opens the log in dir, which is the log's own folder and is made if it is
@@ -99,6 +100,7 @@ func load(d disk, box identity.BoxKey) (l *Log, err error) {
 	var head Head
 	if err == nil {
 		head, err = parseHead(noted, box)
+		l.noted = head
 	}
 
 	var at Hash // of the entry that the head names
@@ -147,6 +149,10 @@ func (l *Log) settle() error {
 // Torn returns how many bytes were dropped when the log was opened: a statement
 // that was being written when the power was cut, and that nobody was told of.
 func (l *Log) Torn() int64 { return l.torn }
+
+// Noted returns the head that was on the disk when the log was opened, and
+// whether one could be read. Of a damaged log it may be later than its state.
+func (l *Log) Noted() (Head, bool) { return l.noted, l.noted != Head{} }
 
 // State returns the state after the latest entry. It does not change, and the
 // caller must not change it.
@@ -306,6 +312,21 @@ func (l *Log) Export(w io.Writer) error {
 	_, err := io.Copy(w, io.NewSectionReader(l.disk, 0, l.State().Bytes))
 	if err != nil {
 		return plain("exporting", err)
+	}
+	return nil
+}
+
+// Salvage writes to w all that the file of statements holds, what is damaged
+// too: evidence to keep before a reset makes the log whole.
+func (l *Log) Salvage(w io.Writer) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size, err := l.disk.Size()
+	if err == nil {
+		_, err = io.Copy(w, io.NewSectionReader(l.disk, 0, size))
+	}
+	if err != nil {
+		return plain("salvaging", err)
 	}
 	return nil
 }

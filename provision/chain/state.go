@@ -37,6 +37,8 @@ type State struct {
 	Epoch uint64          `json:"epoch"` // of the ownership, from 1; never falls
 	Seq   uint64          `json:"seq"`   // of the latest entry
 	Last  Hash            `json:"last"`  // of the latest entry
+	Began uint64          `json:"began"` // the entry with which the epoch began; 0 in the first
+	Wiped uint64          `json:"wiped"` // the epoch that the last wipe began; 0 when there was none
 	Bytes int64           `json:"bytes"` // of all entries' texts
 
 	Name    string    `json:"name,omitempty"`   // host name; empty: as on the label
@@ -104,8 +106,8 @@ type Recovery struct {
 
 // A Code says what became of a code.
 type Code struct {
-	Seq uint64   `json:"seq"`          // of the entry that used it; 0 when it is open or was voided
-	Key [32]byte `json:"key,omitzero"` // the operator or partner who used it
+	Seq uint64    `json:"seq"`          // of the entry that used it; 0 when it is open or was voided
+	Key PublicKey `json:"key,omitzero"` // of the operator or partner who used it
 }
 
 // New returns the state of a box before its first entry: nobody's.

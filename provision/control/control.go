@@ -36,9 +36,13 @@ type State struct {
 	Now     time.Time       `json:"now"`    // as the box's clock says
 	Trusted bool            `json:"clockTrusted"`
 	// Failed counts the attempts to pair that failed since the box was switched on.
-	Failed uint64      `json:"failedPairings"`
-	Role   chain.Role  `json:"role,omitempty"` // the caller's
-	Chain  chain.State `json:"chain"`
+	Failed uint64     `json:"failedPairings"`
+	Role   chain.Role `json:"role,omitempty"` // the caller's
+	// RecoveryWait is how long the box has to be up still before a recovery takes
+	// place that was asked for (Chain.Recovery.NewOwner), in nanoseconds; 0 when
+	// none waits. An operator who does not want it refuses: chain.CancelRecovery.
+	RecoveryWait time.Duration `json:"recoveryWait,omitzero"`
+	Chain        chain.State   `json:"chain"`
 }
 
 // An Order is the body of POST /v1/orders.

@@ -26,6 +26,9 @@ type Hello struct {
 	// Device is a device certificate, signed by the partner key, over the
 	// peer ID of the connection (identity.DeviceCert as a statement's text).
 	Device string `json:"device"`
+	// Revoked is the newest list of the partner's revoked devices that this device
+	// knows (identity.Revoked as a statement's text), empty when it knows none.
+	Revoked string `json:"revoked,omitempty"`
 }
 
 // Welcome answers a [Hello].
@@ -34,6 +37,13 @@ type Welcome struct {
 	Partner identity.PartnerKey `json:"partner"`
 	Usage   Usage               `json:"usage"`
 	Version string              `json:"version"`
+	// Epoch counts the ownerships of the box, from 1: when it is higher than it was,
+	// the box has changed hands. It is 0 for a box without an authority.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// Revoked is the list of revoked devices that the box follows. It is left out
+	// when that is the one which the device showed, and it is on the box's disk. The
+	// device must verify it.
+	Revoked string `json:"revoked,omitempty"`
 }
 
 // Usage is what a partner has and may have on a box, in bytes and feeds.
@@ -135,6 +145,7 @@ type Code string
 // The codes of errors.
 const (
 	Unauthorised Code = "unauthorised" // no grant, or no Hello yet
+	Revoked      Code = "revoked"      // the partner has revoked this device
 	NotFound     Code = "not-found"    // no such pin, or not yours
 	OverQuota    Code = "over-quota"   // the grant does not allow it
 	BoxFull      Code = "box-full"     // the box's disk does not allow it

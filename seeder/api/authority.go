@@ -26,12 +26,23 @@ type Access struct {
 		Epoch uint64 `json:"epoch"`
 		Seq   uint64 `json:"seq"`
 	} `json:"head"`
-	Claimed  bool            `json:"claimed"`
-	Retired  time.Time       `json:"retired,omitzero"`
-	Invites  int             `json:"invites"` // open ones: strangers may have a code
-	Members  []Member        `json:"members"`
-	Partners []PartnerAccess `json:"partners"`
-	Pins     []PinOrder      `json:"pins"` // by Seq
+	Name     string            `json:"name,omitempty"` // the host name that operators gave the box; "" for that of its tag
+	Tag      string            `json:"tag,omitempty"`  // as on the label
+	Claimed  bool              `json:"claimed"`
+	Retired  time.Time         `json:"retired,omitzero"`
+	Invites  int               `json:"invites"` // codes that count: strangers may have one
+	Members  []Member          `json:"members"`
+	Partners []PartnerAccess   `json:"partners"`
+	Pins     []PinOrder        `json:"pins"`               // by Seq
+	Settings map[string]string `json:"settings,omitempty"` // name and "on" or "off"
+	// Began is the entry with which the ownership, Head.Epoch, began.
+	Began uint64 `json:"began"`
+	// Wiped is the epoch that the last wipe began; 0 when there was none. What was
+	// kept before it is to be deleted.
+	Wiped uint64 `json:"wiped"`
+	// Announce are the notes for the local network: the tag and the claim ID of a
+	// box that can be claimed, none of others.
+	Announce []string `json:"announce,omitempty"`
 	// Ended are the partners whose notice is over, by a clock that the authority
 	// trusts: what is kept for them may be deleted.
 	Ended []identity.PartnerKey `json:"ended,omitempty"`

@@ -11,6 +11,7 @@ import (
 // statuses are the HTTP statuses of the codes.
 var statuses = map[Code]int{
 	Unauthorised: http.StatusUnauthorized,
+	Revoked:      http.StatusForbidden,
 	NotFound:     http.StatusNotFound,
 	OverQuota:    http.StatusInsufficientStorage,
 	BoxFull:      http.StatusInsufficientStorage,

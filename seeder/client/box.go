@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 
 	"cobox/seeder/api"
 	"cobox/seeder/feed"
@@ -19,13 +20,23 @@ import (
 
 // A Client is this device among boxes. It is safe for concurrent use.
 type Client struct {
-	host *swarm.Host
-	cert []byte // the device certificate as a statement's text
+	host    *swarm.Host
+	cert    []byte // the device certificate as a statement's text
+	partner identity.PartnerKey
+
+	mu      sync.Mutex
+	revoked revoked // the newest list that is known; mu
 }
 
 // New returns a client that speaks through host and shows boxes the
 // certificate, whose device key must be the host's.
-func New(host *swarm.Host, cert []byte) *Client { return &Client{host: host, cert: cert} }
+func New(host *swarm.Host, cert []byte) *Client {
+	c := &Client{host: host, cert: cert}
+	if st, err := identity.ParseStatement(cert); err == nil { // if not, boxes will say so
+		c.partner = st.Signer
+	}
+	return c
+}
 
 // A Box is a box that has welcomed us.
 type Box struct {
@@ -33,6 +44,9 @@ type Box struct {
 	c       *Client
 	peer    swarm.PeerID
 	http    *http.Client
+
+	revoked  identity.Revoked // that it follows, as it told Introduce
+	listKept bool             // on its disk
 }
 
 // maxAnswer bounds what a box's answer may make us read: a status with 10,000 pins is below it.
@@ -50,14 +64,31 @@ func (c *Client) Connect(ctx context.Context, target string) (*Box, error) {
 		DialContext:         c.host.Dialer(peer, api.Protocol),
 		MaxIdleConnsPerHost: 1,
 	}}}
-	err = b.call(ctx, http.MethodPost, "/v1/hello", api.Hello{Device: string(c.cert)}, &b.Welcome)
-	if err != nil {
-		return nil, fmt.Errorf("introducing ourselves to box %s: %w", peer, err)
-	}
-	if id := b.Welcome.Box.PeerID(); id.String() != peer.String() {
-		return nil, fmt.Errorf("introducing ourselves to box %s: it says that it is %s", peer, id)
+	if err := b.Introduce(ctx); err != nil {
+		b.Close()
+		return nil, err
 	}
 	return b, nil
+}
+
+// Introduce shows the box our certificate and the list of revoked devices that
+// we know, and takes in a newer list from it. [Client.Connect] does it; again it
+// is of use after [Client.SetRevoked].
+func (b *Box) Introduce(ctx context.Context) error {
+	shown := b.c.shown()
+	var w api.Welcome
+	err := b.call(ctx, http.MethodPost, "/v1/hello", api.Hello{Device: string(b.c.cert), Revoked: shown.text}, &w)
+	if err == nil && w.Box.PeerID().String() != b.peer.String() {
+		err = fmt.Errorf("it says that it is %s", w.Box.PeerID())
+	}
+	if err == nil {
+		b.revoked, err = b.c.compare(shown, w.Revoked)
+	}
+	if err != nil {
+		return fmt.Errorf("introducing ourselves to box %s: %w", b.peer, err)
+	}
+	b.Welcome, b.listKept = w, w.Revoked == "" || w.Revoked != shown.text
+	return nil
 }
 
 // ID returns the box ID.

@@ -47,6 +47,8 @@ func TestVectors(t *testing.T) {
 		{2, must(t)(identity.SignGrant(operatorPrivate, identity.Grant{Box: box, Partner: partner, Issued: issued}))},
 		{3, must(t)(identity.SignDeviceCert(partnerPrivate, testCert()))},
 		{1, must(t)(identity.SignReceipt(boxPrivate, testReceipt()))},
+		{3, must(t)(identity.SignRevoked(partnerPrivate, testRevoked()))},
+		{3, must(t)(identity.SignRevoked(partnerPrivate, identity.Revoked{Partner: partner, Issued: issued, Counter: 1}))},
 	}
 	var made []vector
 	for _, s := range statements {

@@ -18,6 +18,9 @@ const DefaultMDNSService = "_cobox._udp"
 // in it: a stranger need not know which bugs we still have.
 const DefaultUserAgent = "cobox"
 
+// DefaultBulk is the protocol of replication.
+const DefaultBulk = "/cobox/replicate/1"
+
 // The modes of the DHT, values of [Config.DHT].
 const (
 	DHTOff    = "off"    // no DHT: peers are found by address and mDNS only
@@ -64,14 +67,26 @@ type Config struct {
 	// with 512 MB of memory.
 	Limits Limits
 
-	// Relays holds full addresses of relays that the host takes a reservation at
-	// unless AutoNAT finds that it can be reached directly. With ForceRelay it does
-	// so in any case.
+	// Relays holds full addresses of relays by which peers are looked for, and at
+	// which a host that listens takes a reservation, so that others find it there
+	// too, unless AutoNAT finds that it can be reached directly. With ForceRelay it
+	// does so in any case.
 	Relays     []string
 	ForceRelay bool
 
-	// HolePunching tries to replace a relayed connection by a direct one.
+	// HolePunching tries to replace a relayed connection by a direct one. A client
+	// then listens on ports that the system picks, since a hole is punched from a
+	// port that listens, and lets in only those whom it has reached by a relay.
 	HolePunching bool
+
+	// Bulk holds the protocols whose streams carry much: [Host.Open] waits some
+	// seconds for a direct connection before it opens one over a relay, and where the
+	// relay sets a limit the stream goes on over as many circuits as it takes. nil
+	// means DefaultBulk.
+	Bulk []string
+
+	// RelayService makes the host a relay for others; nil: it relays for nobody.
+	RelayService *RelayService
 }
 
 // A Gate decides who may connect. It is asked before each dial (inbound false) and,
@@ -102,6 +117,7 @@ type settings struct {
 	listen    []multiaddr.Multiaddr
 	bootstrap []peer.AddrInfo
 	relays    []peer.AddrInfo
+	puncher   bool // a client that listens for hole punching alone
 }
 
 // check reads cfg's addresses and fills in defaults.
@@ -134,6 +150,14 @@ func (cfg Config) check() (*settings, error) {
 	if s.ForceRelay && len(s.relays) == 0 {
 		return nil, errors.New("relaying is forced, but no relay is given")
 	}
+	s.puncher = s.HolePunching && len(s.listen) == 0
+	if s.Bulk == nil {
+		s.Bulk = []string{DefaultBulk}
+	}
+	if s.RelayService != nil {
+		service := s.RelayService.withDefaults()
+		s.RelayService = &service
+	}
 	if s.MDNSService == "" {
 		s.MDNSService = DefaultMDNSService
 	}
@@ -143,7 +167,11 @@ func (cfg Config) check() (*settings, error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	s.Limits = cfg.Limits.withDefaults()
+	limits := cfg.Limits
+	if s.RelayService != nil {
+		limits = limits.forRelay(*s.RelayService)
+	}
+	s.Limits = limits.withDefaults()
 	return s, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/sec"
 	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/multiformats/go-multiaddr"
 	"github.com/quic-go/quic-go"
 )
 
@@ -34,7 +35,7 @@ const connectTime = 30 * time.Second
 // Connect connects to target and returns who it is. A target is a full multiaddr
 // ("/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo...", also with a name or a relay), or a
 // bare peer ID ("12D3Koo..."), which is looked for among the addresses that we
-// know, then on the local network by mDNS, then in the DHT. An existing connection
+// know, then on the local network by mDNS, then at our relays, then in the DHT. An existing connection
 // is kept. The error says what was tried and how each failed; it may wrap
 // [ErrGate], [ErrRefused], [ErrWrongPeer] or [ErrNotFound].
 func (h *Host) Connect(ctx context.Context, target string) (PeerID, error) {
@@ -70,6 +71,7 @@ func (h *Host) reach(ctx context.Context, id peer.ID) error {
 	}{
 		{"known addresses", h.findKnown},
 		{"mDNS", h.findOnLAN},
+		{"relays", h.findAtRelays},
 		{"DHT", h.findByDHT},
 	} {
 		info, err := way.find(ctx, id)
@@ -104,6 +106,25 @@ func (h *Host) findOnLAN(ctx context.Context, id peer.ID) (peer.AddrInfo, error)
 		return peer.AddrInfo{}, errors.New("off")
 	}
 	return h.lan.find(ctx, id)
+}
+
+// findAtRelays says by which addresses id would be reached if it had a reservation
+// at one of our relays.
+func (h *Host) findAtRelays(_ context.Context, id peer.ID) (peer.AddrInfo, error) {
+	info := peer.AddrInfo{ID: id}
+	for _, r := range h.s.relays {
+		if r.ID == id {
+			continue
+		}
+		circuit := multiaddr.StringCast("/p2p/" + r.ID.String() + "/p2p-circuit")
+		for _, a := range r.Addrs {
+			info.Addrs = append(info.Addrs, a.Encapsulate(circuit))
+		}
+	}
+	if len(info.Addrs) == 0 {
+		return info, errors.New("none are configured")
+	}
+	return info, nil
 }
 
 func (h *Host) findByDHT(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {

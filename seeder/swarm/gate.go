@@ -15,10 +15,15 @@ import (
 type gater struct {
 	gate       Gate // nil: everybody
 	configured map[peer.ID]bool
+
+	// A client that listens for hole punching alone lets in those whom connected says
+	// it is connected to, which can be by a relay only. nil until New has set it.
+	puncher   bool
+	connected func(peer.ID) bool
 }
 
 func newGater(s *settings) *gater {
-	g := &gater{gate: s.Gate, configured: make(map[peer.ID]bool)}
+	g := &gater{gate: s.Gate, configured: make(map[peer.ID]bool), puncher: s.puncher && !s.ForceRelay}
 	for _, p := range s.bootstrap {
 		g.configured[p.ID] = true
 	}
@@ -43,7 +48,13 @@ func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
 // InterceptSecured is asked once p has proven its identity.
 func (g *gater) InterceptSecured(dir network.Direction, p peer.ID, c network.ConnMultiaddrs) bool {
-	return dir == network.DirOutbound || g.allow(p, addrOf(c.RemoteMultiaddr()), true)
+	if dir == network.DirOutbound {
+		return true
+	}
+	if g.puncher && !g.connected(p) {
+		return false
+	}
+	return g.allow(p, addrOf(c.RemoteMultiaddr()), true)
 }
 
 // addrOf returns the IP address of a connection's far end; it is not valid for

@@ -13,14 +13,18 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
 )
 
 // A Host is our end of the network. Make one with [New]; end it by ending the
@@ -33,6 +37,7 @@ type Host struct {
 	gater *gater
 	dht   *dht.IpfsDHT // nil: no DHT
 	lan   *lan         // nil: no mDNS
+	relay *relay.Relay // nil: we are none
 
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -44,6 +49,8 @@ type Host struct {
 	handlers sync.WaitGroup // Add under mu while not closing
 
 	came, gone watchers
+	direct     watchers // of peers that have got a direct connection
+	punched    sync.Map // IDs of the open connections that were hole punched
 }
 
 // New makes a host and starts to listen. It answers and dials at once;
@@ -58,6 +65,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("starting the network host: %w", err)
 	}
 	h.ids = h.p2p.(interface{ IDService() identify.IDService }).IDService() // all that libp2p.New makes have it
+	h.gater.connected = func(p peer.ID) bool { return h.p2p.Network().Connectedness(p) != network.NotConnected }
 	for _, a := range s.listen {
 		// One by one, and not by libp2p.New, which is content when one of them works. A
 		// box that answers on QUIC only, because something else has its TCP port, would
@@ -66,6 +74,10 @@ func New(cfg Config) (*Host, error) {
 			_ = h.p2p.Close()
 			return nil, fmt.Errorf("listening on %s: %w", a, err)
 		}
+	}
+	if s.puncher {
+		// It is enough when some of them work: a computer may have no IPv6.
+		_ = h.p2p.Network().Listen(punchAddrs...)
 	}
 	for _, p := range s.bootstrap {
 		h.p2p.ConnManager().Protect(p.ID, "bootstrap")
@@ -77,6 +89,11 @@ func New(cfg Config) (*Host, error) {
 		if h.dht, err = newDHT(h.p2p, s); err != nil {
 			_ = h.p2p.Close()
 			return nil, fmt.Errorf("starting the DHT: %w", err)
+		}
+	}
+	if s.RelayService != nil {
+		if h.relay, err = startRelay(h.p2p, *s.RelayService); err != nil {
+			return nil, errors.Join(err, h.Close())
 		}
 	}
 	if s.MDNS {
@@ -144,7 +161,7 @@ func newLibp2p(s *settings, g *gater) (host.Host, error) {
 // reachOptions are about how others can reach us.
 func reachOptions(s *settings) []libp2p.Option {
 	// New listens itself. EnableRelay is the client's side: to dial and be dialled
-	// by way of a relay. Nothing here makes us a relay for others.
+	// by way of a relay. New makes us a relay for others, where that is configured.
 	opts := []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
 	if len(s.listen) > 0 {
 		opts = append(opts, libp2p.EnableAutoNATv2())
@@ -155,19 +172,32 @@ func reachOptions(s *settings) []libp2p.Option {
 		// is the one that the DHT's auto mode and AutoRelay listen to.
 		opts = append(opts, libp2p.EnableNATService(), libp2p.AutoNATServiceRateLimit(30, 3, time.Minute))
 	}
-	if len(s.relays) > 0 {
+	if len(s.relays) > 0 && (len(s.listen) > 0 || s.ForceRelay) {
 		opts = append(opts, libp2p.EnableAutoRelayWithStaticRelays(s.relays,
 			autorelay.WithBootDelay(0),
 			// One lost relay should come back with its network, not an hour later.
 			autorelay.WithBackoff(time.Minute)))
 	}
-	if s.ForceRelay {
+	switch {
+	case s.ForceRelay:
 		opts = append(opts, libp2p.ForceReachabilityPrivate())
+	case s.RelayService != nil:
+		opts = append(opts, libp2p.ForceReachabilityPublic())
 	}
 	if s.HolePunching {
-		opts = append(opts, libp2p.EnableHolePunching())
+		opts = append(opts, libp2p.EnableHolePunching(holepunch.DirectDialTimeout(punchTime)))
 	}
 	return opts
+}
+
+// punchTime is for one attempt to punch a hole, of three. Where it works it takes
+// a few round trips.
+const punchTime = 5 * time.Second
+
+// punchAddrs are where a client listens for hole punching.
+var punchAddrs = []multiaddr.Multiaddr{
+	multiaddr.StringCast("/ip4/0.0.0.0/tcp/0"), multiaddr.StringCast("/ip4/0.0.0.0/udp/0/quic-v1"),
+	multiaddr.StringCast("/ip6/::/tcp/0"), multiaddr.StringCast("/ip6/::/udp/0/quic-v1"),
 }
 
 // tcpOptions keeps dialling from the listening port (SO_REUSEPORT) for hole
@@ -224,6 +254,9 @@ func (h *Host) Close() error {
 		h.mu.Unlock()
 		close(h.closed)
 		var errs []error
+		if h.relay != nil {
+			errs = append(errs, h.relay.Close())
+		}
 		if h.dht != nil {
 			errs = append(errs, h.dht.Close())
 		}
@@ -242,6 +275,9 @@ func (h *Host) ID() PeerID { return PeerID(h.p2p.ID()) }
 // Addrs returns our full addresses as others may use them, relayed ones included.
 // It is empty for a client.
 func (h *Host) Addrs() []string {
+	if h.s.puncher && !h.s.ForceRelay {
+		return nil // where it listens is for hole punching alone
+	}
 	addrs := h.p2p.Addrs()
 	out := make([]string, len(addrs))
 	for i, a := range addrs {

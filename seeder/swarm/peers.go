@@ -16,6 +16,7 @@ import (
 // before relayed, then the oldest.
 type PeerInfo struct {
 	ID        PeerID
+	Route     Route
 	Transport string // "tcp", "quic" or "relay"
 	Limited   bool   // the relay bounds time and bytes
 	Inbound   bool   // the peer dialled us
@@ -25,38 +26,28 @@ type PeerInfo struct {
 
 // Peers returns the connected peers, in order of their IDs.
 func (h *Host) Peers() []PeerInfo {
-	best := make(map[peer.ID]PeerInfo)
+	conns := make(map[peer.ID][]network.Conn)
 	for _, c := range h.p2p.Network().Conns() {
-		if c.IsClosed() {
+		conns[c.RemotePeer()] = append(conns[c.RemotePeer()], c)
+	}
+	out := make([]PeerInfo, 0, len(conns))
+	for id, all := range conns {
+		c, ok := bestOf(all)
+		if !ok {
 			continue
 		}
 		stat := c.Stat()
 		p := PeerInfo{
-			ID: PeerID(c.RemotePeer()), Transport: transportOf(c), Limited: stat.Limited,
-			Inbound: stat.Direction == network.DirInbound, Since: stat.Opened, Streams: stat.NumStreams,
+			ID: PeerID(id), Route: h.routeOf(c), Transport: transportOf(c), Limited: stat.Limited,
+			Inbound: stat.Direction == network.DirInbound, Since: stat.Opened,
 		}
-		if old, ok := best[c.RemotePeer()]; ok {
-			streams := old.Streams + p.Streams
-			if !better(p, old) {
-				p = old
-			}
-			p.Streams = streams
+		for _, c := range all {
+			p.Streams += c.Stat().NumStreams
 		}
-		best[c.RemotePeer()] = p
-	}
-	out := make([]PeerInfo, 0, len(best))
-	for _, p := range best {
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b PeerInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return out
-}
-
-func better(a, b PeerInfo) bool {
-	if direct := a.Transport != "relay"; direct != (b.Transport != "relay") {
-		return direct
-	}
-	return a.Since.Before(b.Since)
 }
 
 // ClosePeer ends all connections to peer, and with them its streams. The peer may
@@ -77,12 +68,17 @@ func (h *Host) OnConnect(fn func(PeerID)) (stop func()) { return h.came.add(fn) 
 func (h *Host) OnDisconnect(fn func(PeerID)) (stop func()) { return h.gone.add(fn) }
 
 func (h *Host) connectedTo(n network.Network, c network.Conn) {
+	h.notePunched(n, c)
+	if !relayed(c) {
+		h.direct.call(PeerID(c.RemotePeer()))
+	}
 	if len(n.ConnsToPeer(c.RemotePeer())) == 1 {
 		h.came.call(PeerID(c.RemotePeer()))
 	}
 }
 
 func (h *Host) disconnected(n network.Network, c network.Conn) {
+	h.punched.Delete(c.ID())
 	if n.Connectedness(c.RemotePeer()) == network.NotConnected {
 		h.gone.call(PeerID(c.RemotePeer()))
 	}

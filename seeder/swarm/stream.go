@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,14 +163,16 @@ func (h *Host) handle(protocolID string, fn func(*stream)) {
 	})
 }
 
-// directWait is how long Open waits for hole punching to replace a limited
-// relayed connection. It takes two or three round trips by way of the relay.
+// directWait is how long, from the begin of a relayed connection, bulk streams
+// wait for hole punching to replace it. It takes three or four round trips by way of
+// the relay, once that has told both ends how they look from outside.
 const directWait = 5 * time.Second
 
 // Open opens a stream to peer for protocol. When there is no connection it first
-// looks for the peer as [Host.Connect] does. Where a relay limits the connection,
-// Open waits some seconds for a direct one and then takes what there is: see
-// [Stream.Limited]. Errors wrap [ErrNoProtocol], or what Connect's errors wrap.
+// looks for the peer as [Host.Connect] does. For a protocol of Config.Bulk it then
+// waits some seconds for a direct connection in the place of a relayed one, before it
+// takes what there is: see [Stream.Limited]. Errors wrap [ErrNoProtocol], or what
+// Connect's errors wrap.
 // That the peer is busy shows only when the stream is first read ([ErrBusy]).
 // The caller must close or reset the stream.
 func (h *Host) Open(ctx context.Context, to PeerID, protocolID string) (Stream, error) {
@@ -184,7 +187,7 @@ func (h *Host) open(ctx context.Context, to PeerID, protocolID string) (*stream,
 	if err := h.reach(ctx, peer.ID(to)); err != nil {
 		return nil, err
 	}
-	s, err := h.openDirect(ctx, peer.ID(to), protocol.ID(protocolID))
+	s, err := h.openBest(ctx, peer.ID(to), protocol.ID(protocolID))
 	if err == nil {
 		return h.newStream(s), nil
 	}
@@ -194,21 +197,50 @@ func (h *Host) open(ctx context.Context, to PeerID, protocolID string) (*stream,
 	return nil, fmt.Errorf("opening a stream to %s for %s: %w", to, protocolID, explain(err))
 }
 
-// openDirect opens a stream on the best connection there is or soon will be.
-func (h *Host) openDirect(ctx context.Context, to peer.ID, p protocol.ID) (network.Stream, error) {
-	ctx = network.WithNoDial(ctx, "connected already")
-	if h.s.HolePunching && h.p2p.Network().Connectedness(to) == network.Limited {
-		wait, cancel := context.WithTimeout(ctx, directWait)
-		s, err := h.p2p.NewStream(wait, to, p)
-		cancel()
-		if err == nil {
-			return s, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+// openBest opens a stream on the best connection there is or, for bulk, soon will be.
+func (h *Host) openBest(ctx context.Context, to peer.ID, p protocol.ID) (network.Stream, error) {
+	if h.s.HolePunching && h.isBulk(p) {
+		if err := h.waitDirect(ctx, to); err != nil {
+			return nil, err
 		}
 	}
+	ctx = network.WithNoDial(ctx, "connected already")
 	return h.p2p.NewStream(network.WithAllowLimitedConn(ctx, "better than none"), to, p)
+}
+
+func (h *Host) isBulk(p protocol.ID) bool { return slices.Contains(h.s.Bulk, string(p)) }
+
+// waitDirect waits while there is no connection but relayed ones, the newest of
+// them young enough that a hole may still be punched. It fails only when ctx ends.
+func (h *Host) waitDirect(ctx context.Context, to peer.ID) error {
+	came := make(chan struct{}, 1)
+	stop := h.direct.add(func(p PeerID) {
+		if p == PeerID(to) {
+			select {
+			case came <- struct{}{}:
+			default:
+			}
+		}
+	})
+	defer stop()
+	var newest time.Time
+	for _, c := range h.p2p.Network().ConnsToPeer(to) {
+		if !relayed(c) {
+			return nil
+		}
+		if t := c.Stat().Opened; t.After(newest) {
+			newest = t
+		}
+	}
+	timer := time.NewTimer(time.Until(newest.Add(directWait)))
+	defer timer.Stop()
+	select {
+	case <-came:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // unhandle ends the serving of a protocol.

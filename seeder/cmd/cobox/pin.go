@@ -26,6 +26,9 @@ func (s *session) connect(target string) (*client.Box, error) {
 	if e, ok := errors.AsType[*api.Error](err); ok {
 		return nil, cli.WithHint(err, e.Hint)
 	}
+	if err == nil {
+		s.owners.met(b)
+	}
 	return b, cli.WithHint(err, "is the box on? give its address (/ip4/.../tcp/4001/p2p/12D3KooW...) when it cannot be found by its ID")
 }
 

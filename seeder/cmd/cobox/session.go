@@ -29,6 +29,7 @@ type session struct {
 	reader *client.Reader
 	client *client.Client
 	host   *swarm.Host
+	owners *owners
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -39,7 +40,7 @@ const configFile = "config"
 
 // openSession starts the host. With write the store is opened too.
 func openSession(ctx context.Context, h *home, write bool) (_ *session, err error) {
-	s := &session{h: h, push: replicate.New(replicate.Config{}), reader: client.NewReader(replicate.Config{})}
+	s := &session{h: h, push: replicate.New(replicate.Config{}), reader: client.NewReader(replicate.Config{}), owners: h.readOwners()}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -134,6 +135,7 @@ func (s *session) stay(target string, x *replicate.Exchange, report func(*client
 		for s.ctx.Err() == nil {
 			b, err := s.client.Connect(s.ctx, target)
 			if err == nil {
+				s.owners.met(b)
 				wait = firstRetry
 				report(b, nil)
 				err = b.Replicate(s.ctx, x)

@@ -1,0 +1,15 @@
+package sensors
+
+import "golang.org/x/sys/unix"
+
+// statfs fills in v's sizes.
+func statfs(path string, v *Volume) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return err
+	}
+	block := uint64(st.Bsize)
+	v.SizeBytes, v.FreeBytes, v.AvailableBytes = st.Blocks*block, st.Bfree*block, st.Bavail*block
+	v.Files, v.FilesFree = st.Files, st.Ffree
+	return nil
+}
