@@ -27,6 +27,7 @@ import (
 //	stop            interrupts it
 //	typo FROM TO    writes a code with one wrong symbol
 //	newcode TO      writes a code that was never printed
+//	readme          runs the README's commands for the first box, line by line
 //	field NAME TO   writes a field of the JSON that the last command printed
 var bin string
 
@@ -61,8 +62,9 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"run":  startRun,
-			"stop": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(boxKey{}).(*running).end(ts) },
+			"run":    startRun,
+			"readme": runReadme,
+			"stop":   func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(boxKey{}).(*running).end(ts) },
 			"typo": func(ts *testscript.TestScript, _ bool, args []string) {
 				code := []byte(ts.ReadFile(args[0]))
 				i := bytes.IndexAny(code, "0123456789")
@@ -136,5 +138,47 @@ func startRun(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("make run prints no address:\n%s", text)
 		}
 		time.Sleep(25 * time.Millisecond) // a process that starts tells nobody but its terminal
+	}
+}
+
+// runReadme types the commands of the README's section on the first box, and the
+// code and the invite when they are asked for.
+func runReadme(ts *testscript.TestScript, _ bool, _ []string) {
+	text, err := os.ReadFile("../../../README.md")
+	ts.Check(err)
+	_, section, ok := strings.Cut(string(text), "\n## The first box\n")
+	_, section, in := strings.Cut(section, "```sh\n")
+	block, _, out := strings.Cut(section, "```")
+	if !ok || !in || !out {
+		ts.Fatalf("the README has no section with the commands for the first box")
+	}
+	invite := ""
+	for _, line := range strings.Split(strings.TrimSpace(block), "\n") {
+		if strings.HasPrefix(line, "export ") {
+			continue // the story's own folders
+		}
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir = ts.MkAbs(".")
+		for _, name := range []string{"PATH", "HOME", "BOX", "COBOX_HOME", "COBOXCTL_HOME"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		switch {
+		case strings.HasPrefix(line, "coboxctl pair"):
+			cmd.Stdin = strings.NewReader(ts.ReadFile("code"))
+		case strings.HasPrefix(line, "cobox accept"):
+			cmd.Stdin = strings.NewReader(invite)
+		}
+		var errOut bytes.Buffer
+		cmd.Stderr = &errOut
+		out, err := cmd.Output()
+		if err != nil {
+			ts.Fatalf("%s: %v\n%s%s", line, err, out, errOut.Bytes())
+		}
+		ts.Logf("> %s\n%s", line, out)
+		for _, word := range strings.Fields(string(out)) {
+			if strings.HasPrefix(word, "COBOX1I:") {
+				invite = word
+			}
+		}
 	}
 }
