@@ -4,23 +4,16 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"cobox/seeder/api"
-	"cobox/seeder/durable"
-	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 	"cobox/seeder/swarm"
 )
@@ -38,16 +31,19 @@ const maxAccess = 32 << 20
 func (s *Seeder) followAuthority(ctx context.Context) {
 	client := api.SocketClient(api.AuthorityPath(s.cfg.State))
 	defer client.CloseIdleConnections()
+	defer s.turnHypercore(ctx, false)
 	var epoch, seq uint64
 	ended := 0
 	for ctx.Err() == nil {
 		a, err := askAccess(ctx, client, epoch, seq, ended)
 		if err == nil {
-			epoch, seq, ended = a.Head.Epoch, a.Head.Seq, len(a.Ended)
-			s.takeAccess(a)
-			continue
-		}
-		if ctx.Err() == nil {
+			if err = s.takeAccess(ctx, a); err == nil {
+				epoch, seq, ended = a.Head.Epoch, a.Head.Seq, len(a.Ended)
+				continue
+			}
+			epoch, seq, ended = 0, 0, 0 // ask for the same again
+			s.log.Error("following the box's authority", "error", err)
+		} else if ctx.Err() == nil {
 			s.log.Debug("the box's authority does not answer", "error", err)
 		}
 		select {
@@ -75,8 +71,13 @@ func askAccess(ctx context.Context, client *http.Client, epoch, seq uint64, ende
 }
 
 // takeAccess makes the authority's table count: grants, operators, orders about
-// pins. Connections of those who have lost their rights are closed.
-func (s *Seeder) takeAccess(a *api.Access) {
+// pins, settings, what is announced. Connections of those who have lost their
+// rights are closed. After an error the table does not count, and is to be
+// taken in again.
+func (s *Seeder) takeAccess(ctx context.Context, a *api.Access) error {
+	if err := s.wipe(a.Wiped); err != nil { // first: what comes from here on stays
+		return err
+	}
 	s.access.follow(a)
 	granted := make(map[identity.PartnerKey]bool)
 	now := time.Now()
@@ -88,12 +89,7 @@ func (s *Seeder) takeAccess(a *api.Access) {
 	}
 	for _, g := range s.ledger.Grants() {
 		if !granted[g.Partner] {
-			s.ledger.RemoveGrant(g.Partner)
-			s.log.Info("a partner has no grant any more", "partner", g.Partner)
-			for _, id := range s.access.ofPartner(g.Partner) {
-				s.access.left(id)
-				s.host.ClosePeer(swarm.PeerID(id)) // it may come back to fetch what is kept
-			}
+			s.endGrant(g.Partner)
 		}
 	}
 	for _, p := range s.host.Peers() {
@@ -101,65 +97,23 @@ func (s *Seeder) takeAccess(a *api.Access) {
 			s.host.ClosePeer(p.ID)
 		}
 	}
-	s.carryOut(a.Pins)
+	s.carryOut(a)
 	for _, p := range a.Ended {
 		s.drop(p)
 	}
 	s.retryAll() // what was over quota may fit now
+	s.host.Announce(a.Announce...)
+	s.turnHypercore(ctx, a.Settings["hypercore"] == "on")
+	return nil
 }
 
-// ordersFile holds the number of the last order about pins that was carried
-// out: an unpin must not hit a pin that the partner made after it.
-const ordersFile = "store/orders"
-
-// carryOut does what operators ordered about pins.
-func (s *Seeder) carryOut(orders []api.PinOrder) {
-	path := filepath.Join(s.cfg.State, ordersFile)
-	var done uint64
-	text, err := os.ReadFile(path)
-	if err == nil {
-		done, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.log.Error("reading which orders were carried out", "error", err)
-		return
-	}
-	last := done
-	for _, o := range orders {
-		if o.Seq <= done || o.Pin {
-			continue // a pin is the partner's own to make; the order only lifts an unpin
-		}
-		key, err := feed.ParseKey(o.Feed)
-		if err == nil {
-			err = s.Unpin(key, o.Partner)
-		}
-		if err != nil && !errors.Is(err, errNoPin) {
-			s.log.Error("carrying out an operator's order", "seq", o.Seq, "error", err)
-			return
-		}
-		last = max(last, o.Seq)
-	}
-	if last > done {
-		if err := durable.WriteFile(path, strconv.AppendUint(nil, last, 10), 0o600); err != nil {
-			s.log.Error("noting which orders were carried out", "error", err)
-		}
-	}
-}
-
-// drop deletes what is kept for a partner whose notice is over.
-func (s *Seeder) drop(p identity.PartnerKey) {
-	s.mu.Lock()
-	var keys []feed.Key
-	for key, k := range s.feeds {
-		if k.pins[p] != nil {
-			keys = append(keys, key)
-		}
-	}
-	s.mu.Unlock()
-	for _, key := range keys {
-		if err := s.Unpin(key, p); err != nil && !errors.Is(err, errNoPin) {
-			s.log.Error("deleting what was kept for a partner who has left", "partner", p, "error", err)
-		}
+// endGrant takes a partner's grant away and disconnects its devices.
+func (s *Seeder) endGrant(p identity.PartnerKey) {
+	s.ledger.RemoveGrant(p)
+	s.log.Info("a partner has no grant any more", "partner", p)
+	for _, id := range s.access.ofPartner(p) {
+		s.access.left(id)
+		s.host.ClosePeer(swarm.PeerID(id)) // it may come back to fetch what is kept
 	}
 }
 

@@ -38,11 +38,13 @@ func HypercoreKey(box ed25519.PrivateKey) (ed25519.PrivateKey, error) {
 
 // Hypercore returns where stock Hypercore peers are served, nil when they are not.
 func (s *Seeder) Hypercore() *api.Hypercore {
-	if s.hyper == nil {
+	s.doorMu.Lock()
+	defer s.doorMu.Unlock()
+	if s.door == nil {
 		return nil
 	}
 	return &api.Hypercore{
-		Addr: s.hyper.Addr().String(),
+		Addr: s.door.tcp.Addr().String(),
 		Key:  hex.EncodeToString(s.hyperKey.Public().(ed25519.PublicKey)),
 	}
 }

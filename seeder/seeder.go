@@ -43,7 +43,8 @@ type Config struct {
 	// Retention is how long blocks stay that a writer truncated; 0 means 30 days.
 	Retention time.Duration
 	// Hypercore is the TCP address on which stock Hypercore peers are served the
-	// feeds that are open to them; empty for none.
+	// feeds that are open to them; empty for none. On a box with an authority they
+	// are served while its setting "hypercore" is on.
 	Hypercore string
 	// Trace hears what is said in replication (see replicate.Config); nil for none.
 	Trace   func(line string)
@@ -63,8 +64,6 @@ type Seeder struct {
 	host     *swarm.Host
 	socket   net.Listener
 	hyperKey ed25519.PrivateKey
-	hyper    net.Listener // for stock Hypercore peers; nil when they are not served
-	sidecar  net.Listener // for those that come through a process beside us
 	ledger   *pin.Ledger
 	access   access
 	started  time.Time
@@ -72,6 +71,11 @@ type Seeder struct {
 	strangers strangers
 	lounge    lounge
 	closing   chan swarm.PeerID // guests who made room
+
+	doorMu sync.Mutex
+	door   *door // for stock Hypercore peers; nil when they are not served; doorMu
+	// doorWanted is what the authority's setting said last; for who follows it.
+	doorWanted bool
 
 	grantMu sync.Mutex // one grant at a time is taken in
 	pinMu   sync.Mutex // one pin or unpin at a time
@@ -137,8 +141,11 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	if s.socket, err = listenSocket(api.SocketPath(cfg.State)); err != nil {
 		return nil, err
 	}
-	if cfg.Hypercore != "" {
-		if err := s.listenHypercore(); err != nil {
+	if s.hyperKey, err = HypercoreKey(s.private); err != nil {
+		return nil, err
+	}
+	if cfg.Hypercore != "" && !cfg.Authority {
+		if _, err := s.openDoor(); err != nil {
 			return nil, err
 		}
 	}
@@ -152,18 +159,6 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		s.lounge.leave(p)
 	})
 	return s, nil
-}
-
-// listenHypercore opens the two doors for stock Hypercore peers.
-func (s *Seeder) listenHypercore() (err error) {
-	if s.hyperKey, err = HypercoreKey(s.private); err != nil {
-		return err
-	}
-	if s.hyper, err = net.Listen("tcp", s.cfg.Hypercore); err != nil {
-		return fmt.Errorf("listening for Hypercore peers: %w", err)
-	}
-	s.sidecar, err = listenSocket(api.SidecarPath(s.cfg.State))
-	return err
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -234,13 +229,12 @@ func (s *Seeder) Run(ctx context.Context) error {
 	overPeers.ConnContext = swarm.ConnContext
 	g.Go(func() error { return serve(overSocket, s.socket) })
 	g.Go(func() error { return serve(overPeers, s.host.Listener(api.Protocol)) })
-	if s.hyper != nil {
-		g.Go(func() error { return s.serveHypercore(ctx, s.hyper) })
-		g.Go(func() error { return s.serveSidecar(ctx, s.sidecar) })
+	if d := s.door; d != nil {
+		g.Go(func() error { return s.serveDoor(ctx, d) })
 	}
 	g.Go(func() error {
 		<-ctx.Done()
-		return errors.Join(overSocket.Close(), overPeers.Close(), closeListener(&s.hyper), closeListener(&s.sidecar))
+		return errors.Join(overSocket.Close(), overPeers.Close())
 	})
 	if s.cfg.Authority {
 		for _, protocol := range []string{api.PairProtocol, api.ControlProtocol} {
@@ -399,7 +393,11 @@ func (s *Seeder) Close() error {
 		errs = append(errs, s.host.Close())
 		s.host = nil
 	}
-	errs = append(errs, closeListener(&s.socket), closeListener(&s.hyper), closeListener(&s.sidecar))
+	errs = append(errs, closeListener(&s.socket))
+	if s.door != nil {
+		errs = append(errs, s.door.close())
+		s.setDoor(nil)
+	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 		s.store = nil

@@ -105,7 +105,11 @@ func (h *Host) findOnLAN(ctx context.Context, id peer.ID) (peer.AddrInfo, error)
 	if h.lan == nil {
 		return peer.AddrInfo{}, errors.New("off")
 	}
-	return h.lan.find(ctx, id)
+	info, err := h.lan.find(ctx, id)
+	if err != nil {
+		return info, err
+	}
+	return h.through(info), nil
 }
 
 // findAtRelays says by which addresses id would be reached if it had a reservation

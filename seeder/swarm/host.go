@@ -11,10 +11,12 @@ import (
 	"github.com/libp2p/go-libp2p"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
@@ -30,14 +32,15 @@ import (
 // A Host is our end of the network. Make one with [New]; end it by ending the
 // context of [Host.Run], or with [Host.Close].
 type Host struct {
-	s     *settings
-	log   *slog.Logger
-	p2p   host.Host
-	ids   identify.IDService
-	gater *gater
-	dht   *dht.IpfsDHT // nil: no DHT
-	lan   *lan         // nil: no mDNS
-	relay *relay.Relay // nil: we are none
+	s       *settings
+	log     *slog.Logger
+	p2p     host.Host
+	ids     identify.IDService
+	gater   *gater
+	dht     *dht.IpfsDHT // nil: no DHT
+	lan     *lan         // nil: no mDNS
+	tunnels tunnels
+	relay   *relay.Relay // nil: we are none
 
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -93,6 +96,11 @@ func New(cfg Config) (*Host, error) {
 	}
 	if s.RelayService != nil {
 		if h.relay, err = startRelay(h.p2p, *s.RelayService); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	if len(s.relays) > 0 && len(s.listen) > 0 && !s.ForceRelay {
+		if err := reserveSoon(h.p2p); err != nil {
 			return nil, errors.Join(err, h.Close())
 		}
 	}
@@ -188,6 +196,20 @@ func reachOptions(s *settings) []libp2p.Option {
 		opts = append(opts, libp2p.EnableHolePunching(holepunch.DirectDialTimeout(punchTime)))
 	}
 	return opts
+}
+
+// reserveSoon makes AutoRelay take its reservations now, by telling it that we do not
+// know whether we can be reached. By itself it would wait until AutoNAT has told,
+// some twenty seconds in which nobody finds a box that was just switched on.
+func reserveSoon(h host.Host) error {
+	e, err := h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged), eventbus.Stateful)
+	if err == nil {
+		err = errors.Join(e.Emit(event.EvtLocalReachabilityChanged{Reachability: network.ReachabilityUnknown}), e.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("asking for a reservation at the relays: %w", err)
+	}
+	return nil
 }
 
 // punchTime is for one attempt to punch a hole, of three. Where it works it takes

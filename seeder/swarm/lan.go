@@ -51,6 +51,7 @@ const (
 	dnsaddr     = "dnsaddr="
 	mdnsPort    = 4001 // the record must have one; the addresses are in the TXT records
 	lanFindTime = 2 * time.Second
+	addrsEvery  = time.Minute // libp2p does not tell of new link-local addresses
 
 	// A peer on our network needs few addresses; who sends more wants to waste our time.
 	maxLANAddrs = 16
@@ -77,6 +78,8 @@ func (l *lan) announce(ctx context.Context) {
 	}
 	defer func() { stop() }()
 
+	again := time.NewTicker(addrsEvery)
+	defer again.Stop()
 	name := strings.ToLower(rand.Text()) // says nothing about us across restarts
 	var told []string
 	for {
@@ -96,6 +99,7 @@ func (l *lan) announce(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.noting:
+		case <-again.C:
 		case _, ok := <-changed.Out():
 			if !ok {
 				return
@@ -124,7 +128,14 @@ func (l *lan) records() (txt, ips []string) {
 		}
 	}
 	slices.Sort(txt)
-	txt = txt[:min(len(txt), maxLANAddrs)]
+	local := l.linkLocal()
+	txt = txt[:min(len(txt), maxLANAddrs-len(local))]
+	for _, a := range local {
+		txt = append(txt, dnsaddr+a.String()+"/p2p/"+l.host.ID().String())
+		if ip, err := manet.ToIP(a); err == nil {
+			ips = append(ips, ip.String())
+		}
+	}
 	if len(txt) == 0 {
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -10,6 +11,7 @@ import (
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	basicconnmgr "github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/x/rate"
 )
 
 // Limits bounds what peers can make a host hold. A zero field takes its default,
@@ -29,6 +31,12 @@ type Limits struct {
 	// ConnsPerAddress is how many may come from one IPv4 address or IPv6 /56.
 	// Default 16: an office behind one NAT has several devices. Loopback is exempt.
 	ConnsPerAddress int
+	// ConnsPerSecond is how many new ones may come from one IPv4 address or IPv6 /56 in
+	// a second, over time; four times ConnsPerAddress may come at once. Default 2: a
+	// handshake costs about a millisecond. libp2p's own default of one in five seconds
+	// would lock out an office whose devices are switched on in the morning, or a
+	// person who runs a dozen commands. Loopback is exempt.
+	ConnsPerSecond float64
 
 	// Streams is how many streams there may be in all. Default 384: with yamux's first
 	// window of 256 KiB each, they take three quarters of MemoryBytes.
@@ -72,6 +80,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ConnsInbound, max(1, l.Conns*2/3))
 	setDefault(&l.ConnsPerPeer, 4)
 	setDefault(&l.ConnsPerAddress, 16)
+	setDefault(&l.ConnsPerSecond, 2)
 	setDefault(&l.Streams, 384)
 	setDefault(&l.StreamsPerPeer, 32)
 	setDefault(&l.Protocol.Streams, 128)
@@ -86,7 +95,7 @@ func (l Limits) withDefaults() Limits {
 // minWindow is the window that every yamux stream starts with; the specification fixes it.
 const minWindow = 256 << 10
 
-func setDefault[T int | int64 | uint32](v *T, d T) {
+func setDefault[T int | int64 | uint32 | float64](v *T, d T) {
 	if *v == 0 {
 		*v = d
 	}
@@ -158,6 +167,7 @@ func (l Limits) resourceManager() (network.ResourceManager, error) {
 	limiter := rcmgr.NewFixedLimiter(cfg.Build(rcmgr.InfiniteLimits))
 	m, err := rcmgr.NewResourceManager(limiter,
 		rcmgr.WithMetricsDisabled(),
+		rcmgr.WithConnRateLimiters(l.rateLimiter()),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: l.ConnsPerAddress}},
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: l.ConnsPerAddress}, {PrefixLength: 48, ConnCount: 4 * l.ConnsPerAddress}},
@@ -166,6 +176,22 @@ func (l Limits) resourceManager() (network.ResourceManager, error) {
 		return nil, fmt.Errorf("making the resource manager: %w", err)
 	}
 	return m, nil
+}
+
+// rateLimiter bounds how fast connections come.
+func (l Limits) rateLimiter() *rate.Limiter {
+	one := rate.Limit{RPS: l.ConnsPerSecond, Burst: 4 * l.ConnsPerAddress}
+	four := rate.Limit{RPS: 4 * one.RPS, Burst: 4 * one.Burst}
+	return &rate.Limiter{
+		NetworkPrefixLimits: []rate.PrefixLimit{ // a zero limit is none
+			{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")},
+		},
+		SubnetRateLimiter: rate.SubnetLimiter{
+			IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: one}},
+			IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: one}, {PrefixLength: 48, Limit: four}},
+			GracePeriod:      time.Minute,
+		},
+	}
 }
 
 // connGrace is how long a new connection is safe from trimming: time to find out

@@ -51,8 +51,13 @@ func (h *Host) Peers() []PeerInfo {
 }
 
 // ClosePeer ends all connections to peer, and with them its streams. The peer may
-// come back unless the [Gate] says otherwise: change the gate first.
+// come back unless the [Gate] says otherwise: change the gate first. The peers in
+// Config.Bootstrap and Config.Relays stay, as the gate is not asked about them: a
+// box that hung up on its relay would not be found until the next reservation.
 func (h *Host) ClosePeer(p PeerID) {
+	if h.gater.configured[peer.ID(p)] {
+		return
+	}
 	_ = h.p2p.Network().ClosePeer(peer.ID(p)) // what cannot be closed is closed
 }
 

@@ -64,6 +64,7 @@ func (r RelayService) withDefaults() RelayService {
 func (l Limits) forRelay(r RelayService) Limits {
 	setDefault(&l.Conns, 4*r.Reservations) // boxes, those who want to reach them, and room for newcomers
 	setDefault(&l.ConnsPerAddress, 4*r.ReservationsPerAddress)
+	setDefault(&l.ConnsPerSecond, 10)
 	setDefault(&l.Streams, 16*r.Reservations)
 	setDefault(&l.StreamsPerPeer, r.CircuitsPerPeer+32)
 	setDefault(&l.Protocol.Streams, l.Streams)

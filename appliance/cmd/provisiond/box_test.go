@@ -60,7 +60,7 @@ func startBox(t *testing.T) *box {
 	go func() { ended <- s.Run(ctx) }()
 	go func() {
 		var log bytes.Buffer
-		ended <- serve(ctx, state, &log)
+		ended <- serve(ctx, provision.Config{State: state}, &log)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -294,7 +294,7 @@ func TestBox(t *testing.T) {
 
 // TestUsage says what is wrong with the command line.
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"-state", "x", "y"}, {"-nonsense"}} {
+	for _, args := range [][]string{nil, {"-state", "x", "y"}, {"-nonsense"}, {"-state", "x", "-recovery-wait", "0s"}} {
 		var out strings.Builder
 		if code := run(t.Context(), args, &out); code != 2 || out.Len() == 0 {
 			t.Errorf("provisiond %q: code %d, %q", args, code, out.String())

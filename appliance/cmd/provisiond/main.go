@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cobox/provision"
+	"cobox/provision/chain"
 	"cobox/seeder/boxkey"
 	"cobox/seeder/cli"
 	"cobox/seeder/durable"
@@ -48,18 +49,21 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 		fs.PrintDefaults()
 	}
 	state := fs.String("state", "", "the state `folder`")
+	wait := fs.Duration("recovery-wait", chain.RecoveryWait, "how long the box has to be up before a recovery takes place; less is for trials")
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return cli.Done
 	case err == nil && (*state == "" || fs.NArg() > 0):
 		err = fmt.Errorf("-state is needed, and no arguments (%q)", fs.Args())
+	case err == nil && *wait <= 0:
+		err = fmt.Errorf("-recovery-wait %v: want a time", *wait)
 	}
 	if err != nil {
 		fmt.Fprintf(errOut, "provisiond: error: %v\nprovisiond: hint: provisiond -help\n", err)
 		return cli.Usage
 	}
-	if err := serve(ctx, *state, errOut); err != nil {
+	if err := serve(ctx, provision.Config{State: *state, RecoveryWait: *wait}, errOut); err != nil {
 		fmt.Fprintf(errOut, "provisiond: error: %v\n", err)
 		return cli.Failed
 	}
@@ -67,22 +71,22 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 }
 
 // serve runs the authority until ctx is done.
-func serve(ctx context.Context, state string, errOut io.Writer) (err error) {
+func serve(ctx context.Context, cfg provision.Config, errOut io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
-	if err := durable.Mkdir(state, 0o700); err != nil {
+	if err := durable.Mkdir(cfg.State, 0o700); err != nil {
 		return err
 	}
-	key, err := boxkey.Load(state)
-	if err != nil {
+	cfg.Log = log
+	if cfg.Key, err = boxkey.Load(cfg.State); err != nil {
 		return err
 	}
-	version, built := build()
-	agent, err := provision.Open(provision.Config{State: state, Key: key, Version: version, Built: built, Log: log})
+	cfg.Version, cfg.Built = build()
+	agent, err := provision.Open(cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
-	log.Info("authority runs", "version", version)
+	log.Info("authority runs", "version", cfg.Version)
 	server := provision.NewServer(agent)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return agent.Run(ctx) })

@@ -36,7 +36,7 @@ The box is found by the key in the invite; where that does not work, by -addr.`,
 				return &cli.Error{Code: cli.Usage, Err: errors.New("accept takes no invite as an argument: it would stay in the shell's history"),
 					Hint: "type it when you are asked, or use: cobox accept < FILE"}
 			}
-			h, err := openHome()
+			h, err := openMain("to use an invite")
 			if err != nil {
 				return err
 			}

@@ -72,6 +72,9 @@ func backup(ctx context.Context, c *cli.Call, name string, keep bool) (_ *backup
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if !s.h.about.MayWrite() {
+		return nil, errReadOnly
+	}
 	if sp.Source == "" {
 		return nil, cli.WithHint(fmt.Errorf("space %s has no folder on this computer", sp.Name), "cobox space create "+sp.Name+" FOLDER")
 	}
@@ -147,6 +150,9 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 // and those of other devices that a box shows now.
 func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own *ownFeed) ([]space.Feed, error) {
 	list := []space.Feed{{Key: own.Key(), Length: own.Length(), Fork: own.Fork()}}
+	if err := s.discover(ctx, sp); err != nil {
+		return list, nil // the upload says it better, and the snapshot is kept here meanwhile
+	}
 	keys, err := feedKeys(sp)
 	if err != nil || len(keys) < 2 {
 		return list, err

@@ -19,7 +19,9 @@ import (
 )
 
 // The files of the home folder. All of them can be made again from the recovery
-// phrase and a box, but for the keys of this device, which are made new.
+// phrase and a box, but for the keys of this device, which are made new. A
+// computer that was added by another one (cobox device join) has no secretFile:
+// it has labelFile instead, and the secrets of its spaces in their files.
 const (
 	secretFile = "secret.key" // the partner's root secret, 32 bytes
 	deviceFile = "device.key" // seed of this device's libp2p identity
@@ -33,10 +35,15 @@ const (
 // A home is a partner's keys and caches on this computer.
 type home struct {
 	dir    string
-	secret space.Secret
+	secret *space.Secret // nil on a computer that was added by another one
+	label  labelKey
 	device ed25519.PrivateKey
 	writer [32]byte
 	cert   []byte // the device certificate as a statement's text
+	about  identity.DeviceCert
+	// revoked is a list of revoked devices that a box handed out before the home
+	// was saved; nil for none.
+	revoked []byte
 }
 
 // homeDir returns the folder.
@@ -59,14 +66,17 @@ func openHome() (*home, error) {
 	}
 	h := &home{dir: dir}
 	secret, err := h.readKey(secretFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cli.WithHint(errors.New("there are no keys on this computer yet"),
-			`"cobox init" makes new ones; "cobox recover" gets yours back with the recovery phrase`)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		h.secret = (*space.Secret)(&secret)
+		h.label = labelKeyOf(*h.secret)
+	case errors.Is(err, fs.ErrNotExist):
+		if err := h.readJoined(); err != nil {
+			return nil, err
+		}
+	default:
 		return nil, err
 	}
-	h.secret = space.Secret(secret)
 	device, err := h.readKey(deviceFile)
 	if err != nil {
 		return nil, err
@@ -78,7 +88,7 @@ func openHome() (*home, error) {
 	if h.cert, err = os.ReadFile(filepath.Join(dir, certFile)); err != nil {
 		return nil, fmt.Errorf("reading the device certificate: %w", err)
 	}
-	return h, nil
+	return h, h.readCert()
 }
 
 // newHome makes the keys of a new device for the partner with this secret. They
@@ -92,7 +102,11 @@ func newHome(secret space.Secret) (*home, error) {
 		return nil, cli.WithHint(fmt.Errorf("%s has keys already: they are not replaced", dir),
 			"use another folder (COBOX_HOME), or move this one away")
 	}
-	h := &home{dir: dir, secret: secret}
+	if _, err := os.Lstat(filepath.Join(dir, requestFile)); err == nil {
+		return nil, cli.WithHint(fmt.Errorf("%s is that of a computer which another one adds, or has added (cobox device)", dir),
+			"use another folder (COBOX_HOME), or move this one away")
+	}
+	h := &home{dir: dir, secret: &secret, label: labelKeyOf(secret)}
 	var seed [32]byte
 	for _, b := range [][]byte{seed[:], h.writer[:]} {
 		if _, err := rand.Read(b); err != nil {
@@ -109,13 +123,18 @@ func newHome(secret space.Secret) (*home, error) {
 		return nil, err
 	}
 	h.cert = cert.Append(nil)
-	return h, nil
+	return h, h.readCert()
 }
 
 // save keeps the keys. The secret is written last: a home without it is none.
 func (h *home) save() error {
 	if err := durable.Mkdir(filepath.Join(h.dir, spacesDir), 0o700); err != nil {
 		return err
+	}
+	if h.revoked != nil {
+		if err := durable.WriteFile(filepath.Join(h.dir, revokedFile), h.revoked, 0o600); err != nil {
+			return fmt.Errorf("keeping the list of revoked devices: %w", err)
+		}
 	}
 	for _, f := range []struct {
 		name string
@@ -141,16 +160,12 @@ func (h *home) readKey(name string) (key [32]byte, err error) {
 }
 
 // partner returns the partner's public key.
-func (h *home) partner() identity.PartnerKey { return identity.PartnerKeyOf(h.secret.PartnerKey()) }
+func (h *home) partner() identity.PartnerKey { return h.about.Partner }
 
 // deviceInfo is how this device names itself in snapshots, which only the
 // partner can read.
 func (h *home) deviceInfo() space.Device {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "a computer"
-	}
-	d := space.Device{Name: name}
+	d := space.Device{Name: h.deviceName()}
 	public := h.device.Public().(ed25519.PublicKey)
 	copy(d.ID[:], public)
 	return d
@@ -159,6 +174,7 @@ func (h *home) deviceInfo() space.Device {
 // A spaceFile is what this computer keeps of a space.
 type spaceFile struct {
 	ID     string   `json:"id"`
+	Secret string   `json:"secret,omitempty"` // on a computer without the root secret: that of the space, hex
 	Name   string   `json:"name"`
 	Source string   `json:"source,omitempty"` // the folder that is backed up from here; empty on a computer that only restores
 	Feeds  []string `json:"feeds"`            // of all devices; this device's own is first, where it has one

@@ -29,6 +29,7 @@ func program() *cli.Program {
 			checkCommand(),
 			statusCommand(),
 			recoverCommand(),
+			deviceCommand(),
 		},
 		After: `
 First steps: "cobox init" makes your keys and shows the recovery phrase, once.

@@ -28,14 +28,19 @@ func (s *session) connect(target string) (*client.Box, error) {
 	}
 	if err == nil {
 		s.owners.met(b)
+		s.met(ctx, b, target)
 	}
 	return b, cli.WithHint(err, "is the box on? give its address (/ip4/.../tcp/4001/p2p/12D3KooW...) when it cannot be found by its ID")
 }
 
-// pinFeeds asks a box to keep feeds.
-func pinFeeds(ctx context.Context, b *client.Box, keys []feed.Key) (list []pin.Status, err error) {
+// pinFeeds asks a box to keep feeds of a space.
+func (s *session) pinFeeds(ctx context.Context, b *client.Box, sp *spaceFile, keys []feed.Key) (list []pin.Status, err error) {
+	label, err := s.h.labels(sp)
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
-		st, err := b.Pin(ctx, key, api.PinRequest{})
+		st, err := b.Pin(ctx, key, api.PinRequest{Label: label(key)})
 		if err != nil {
 			if e, ok := errors.AsType[*api.Error](err); ok {
 				return list, cli.WithHint(fmt.Errorf("box %s: %w", b.ID(), err), e.Hint)
@@ -90,7 +95,7 @@ with -open stock Hypercore peers that know the key replicate it with the box:
 				return err
 			}
 			defer b.Close()
-			list, err := pinFeeds(ctx, b, keys)
+			list, err := s.pinFeeds(ctx, b, sp, keys)
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func (s *session) startPush(sp *spaceFile, own *ownFeed) *push {
 		p.targets = append(p.targets, t)
 		s.stay(name, s.push, func(b *client.Box, err error) {
 			if b != nil {
-				_, err = pinFeeds(s.ctx, b, []feed.Key{own.Key()})
+				_, err = s.pinFeeds(s.ctx, b, sp, []feed.Key{own.Key()})
 			}
 			if err == nil && b != nil && b.Welcome.Usage.QuotaBytes == 0 {
 				err = errNoRoom

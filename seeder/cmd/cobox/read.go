@@ -58,6 +58,9 @@ func openLibrary(ctx context.Context, s *session, sp *spaceFile) (*library, erro
 			}
 		})
 	}
+	if err := s.discover(ctx, sp); err != nil {
+		return nil, err
+	}
 	list, err := feedKeys(sp)
 	if err != nil {
 		return nil, err

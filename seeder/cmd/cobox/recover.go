@@ -38,7 +38,7 @@ for, never given as an argument.
 			if err != nil {
 				return err
 			}
-			spaces, err := findSpaces(ctx, c, h, c.Args[0])
+			spaces, err := findSpaces(ctx, c, h, secret, c.Args[0])
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func askPhrase(c *cli.Call) (space.Secret, error) {
 
 // findSpaces asks a box for the partner's feeds, and reads in their headers
 // which space each belongs to.
-func findSpaces(ctx context.Context, c *cli.Call, h *home, target string) (_ []*spaceFile, err error) {
+func findSpaces(ctx context.Context, c *cli.Call, h *home, secret space.Secret, target string) (_ []*spaceFile, err error) {
 	s, err := openSession(ctx, h, false)
 	if err != nil {
 		return nil, err
@@ -104,10 +104,18 @@ func findSpaces(ctx context.Context, c *cli.Call, h *home, target string) (_ []*
 		if p.Head.Length == 0 {
 			continue
 		}
+		id, ok := h.label.space(p.Label, p.Feed)
+		if !ok {
+			c.Note("cobox: warning: a feed on the box has no label of a space, and is left out: %s", p.Feed)
+			continue
+		}
 		if _, err := s.reader.Head(ctx, p.Feed, 1); err != nil {
 			return nil, err
 		}
-		header, err := space.ReadHeader(ctx, h.secret, s.reader, p.Feed)
+		header, err := space.ReadHeader(ctx, spaceSecretOf(secret, id), s.reader, p.Feed)
+		if err == nil && header.Space != id {
+			err = space.ErrDamaged
+		}
 		if errors.Is(err, space.ErrDamaged) {
 			c.Note("cobox: warning: a feed on the box is not one of a space, and is left out (%v)", err)
 			continue

@@ -30,6 +30,7 @@ type session struct {
 	client *client.Client
 	host   *swarm.Host
 	owners *owners
+	lists  sync.Mutex      // one at a time changes what is known of boxes and revoked devices
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -66,6 +67,9 @@ func openSession(ctx context.Context, h *home, write bool) (_ *session, err erro
 		return nil, err
 	}
 	s.client = client.New(s.host, h.cert)
+	if err := s.showRevoked(); err != nil {
+		return nil, errors.Join(err, s.host.Close())
+	}
 	s.wg.Go(func() { _ = s.host.Run(s.ctx) })
 	return s, nil
 }
@@ -92,6 +96,7 @@ func readConfig(h *home, cfg *swarm.Config) error {
 func (s *session) close() error {
 	s.cancel()
 	s.wg.Wait()
+	s.rememberRevoked()
 	if s.store != nil {
 		return s.store.Close()
 	}
@@ -100,11 +105,11 @@ func (s *session) close() error {
 
 // keys returns the keys of a space.
 func (s *session) keys(sp *spaceFile) (*space.Keys, error) {
-	id, err := space.ParseID(sp.ID)
+	secret, id, err := s.h.spaceSecret(sp)
 	if err != nil {
-		return nil, fmt.Errorf("reading space %s: %w", sp.Name, err)
+		return nil, err
 	}
-	return s.h.secret.Keys(id), nil
+	return secret.Keys(id), nil
 }
 
 // feedKeys returns the keys of a space's feeds.

@@ -53,6 +53,9 @@ func createSpace(c *cli.Call, h *home, name, folder string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("making space %s: %s is not a folder", name, source)
 	}
+	if !h.about.MayWrite() {
+		return errReadOnly
+	}
 	s := &spaceFile{ID: space.NewID().String(), Name: name, Source: source}
 	// A space that came from a box (cobox recover) gets its folder on this computer.
 	if old, err := h.readSpace(name); err == nil {
@@ -61,6 +64,8 @@ func createSpace(c *cli.Call, h *home, name, folder string) error {
 		}
 		s = old
 		s.Source = source
+	} else if h.secret == nil {
+		return needsMain("to make a new space")
 	}
 	if err := h.writeSpace(s); err != nil {
 		return err

@@ -1,0 +1,154 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programs is the folder with the programs, built once for all tests.
+var programs string
+
+// buildPrograms builds the programs of this repository.
+func buildPrograms() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "cobox-netns-"); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", dir,
+		"cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond", "cobox/seeder/cmd/cobox",
+		"cobox/provision/cmd/coboxctl", "cobox/image/cmd/mkimage")
+	if out, err := build.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("building the programs: %w\n%s", err, out)
+	}
+	return dir, nil
+}
+
+// command is a program to run on the host; one with no slash in its name is one of ours.
+func (h *host) command(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
+	if !strings.Contains(name, "/") {
+		name = filepath.Join(programs, name)
+	}
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.ns, name}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	// ip netns exec becomes the program, so the signal is for that.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+// daemon runs a program until the test ends. Its log is shown when the test has failed.
+func (h *host) daemon(name string, args ...string) (output *lockedBuffer) {
+	t := h.world.t
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := h.command(ctx, nil, name, args...)
+	var log lockedBuffer
+	output = new(lockedBuffer)
+	cmd.Stdout, cmd.Stderr = output, &log
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatalf("starting %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // it was told to end
+		if t.Failed() {
+			t.Logf("%s %s:\n%s%s", h.ns, name, output, &log)
+		}
+	})
+	return output
+}
+
+// A person uses a command on a host.
+type person struct {
+	*host
+	home string // "COBOX_HOME=…" or "COBOXCTL_HOME=…"
+	name string // of the command
+}
+
+// person returns somebody whose home knows the relay.
+func (h *host) person(name string, relay string) person {
+	t := h.world.t
+	t.Helper()
+	dir := t.TempDir()
+	if relay != "" {
+		config := fmt.Sprintf("relay %s\nbootstrap %s\nmdns off\n", relay, relay)
+		if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return person{host: h, home: strings.ToUpper(name) + "_HOME=" + dir, name: name}
+}
+
+// try runs the person's command and decodes the JSON that it prints.
+func (p person) try(result any, stdin string, args ...string) error {
+	cmd := p.command(p.world.t.Context(), []string{p.home}, p.name, append(args, "-json")...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", p.name, strings.Join(args, " "), err, &errOut)
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(out.Bytes(), result); err != nil {
+		return fmt.Errorf("%s %s printed %.300q: %w", p.name, strings.Join(args, " "), &out, err)
+	}
+	return nil
+}
+
+// do is try for what has to work.
+func (p person) do(result any, stdin string, args ...string) {
+	p.world.t.Helper()
+	if err := p.try(result, stdin, args...); err != nil {
+		p.world.t.Fatal(err)
+	}
+}
+
+// until waits until try works.
+func until(t *testing.T, what string, try func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+// A lockedBuffer is what a running program has written so far.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
