@@ -306,8 +306,8 @@ func TestAnnounce(t *testing.T) {
 	a := open(t, provision.Config{State: dir})
 	client := serve(t, a, dir)
 	want := []string{"tag=7K3F9Q", "cid=" + codeOf.ID().String()}
-	if got := askAccess(t, client, 0, 0); !slices.Equal(got.Announce, want) || got.Tag != "7K3F9Q" || got.Name != "" {
-		t.Errorf("an unclaimed box announces %q, tag %q, name %q; want %q", got.Announce, got.Tag, got.Name, want)
+	if got := askAccess(t, client, 0, 0); !slices.Equal(got.Announce, want) || got.Host != "cobox-7k3f9q" {
+		t.Errorf("an unclaimed box announces %q, host %q; want %q", got.Announce, got.Host, want)
 	}
 	if err := a.Redeem(provision.Claim{ID: codeOf.ID(), Key: public(owner)}); err != nil {
 		t.Fatal(err)
@@ -315,8 +315,8 @@ func TestAnnounce(t *testing.T) {
 	if err := order(t, a, owner, chain.Rename{Name: "attic"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := askAccess(t, client, 0, 0); len(got.Announce) > 0 || got.Name != "attic" {
-		t.Errorf("a claimed box announces %q, name %q", got.Announce, got.Name)
+	if got := askAccess(t, client, 0, 0); len(got.Announce) > 0 || got.Host != "attic" {
+		t.Errorf("a claimed box announces %q, host %q", got.Announce, got.Host)
 	}
 	other := open(t, provision.Config{State: stateDir(t)}) // without a card
 	if len(other.Announce()) > 0 {

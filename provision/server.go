@@ -103,7 +103,7 @@ const accessWait = 30 * time.Second
 // An accessTable is what seederd follows: see api.Access.
 type accessTable struct {
 	chain.Access
-	Tag      string                `json:"tag,omitempty"`
+	Host     string                `json:"host,omitempty"`
 	Ended    []identity.PartnerKey `json:"ended,omitempty"`
 	Announce []string              `json:"announce,omitempty"`
 }
@@ -119,7 +119,7 @@ func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) {
 	for {
 		s.agent.mu.Lock()
 		changed := s.agent.changed
-		t := accessTable{s.agent.access(), s.agent.card.Tag.String(), s.agent.ended, s.agent.announce()}
+		t := accessTable{s.agent.access(), s.agent.hostName(), s.agent.ended, s.agent.announce()}
 		s.agent.mu.Unlock()
 		if t.Head.Epoch != epoch || t.Head.Seq != after || len(t.Ended) != ended {
 			api.WriteAnswer(w, t)
@@ -144,6 +144,15 @@ func (a *Agent) access() chain.Access {
 		t.Members, t.Partners, t.Pins, t.Invites, t.Claimed = nil, nil, nil, 0, true
 	}
 	return t
+}
+
+// hostName returns the name that operators gave the box, or else the one on its
+// label; "" when it has neither.
+func (a *Agent) hostName() string {
+	if name := a.chain.State().Name; name != "" || a.card.Tag.IsZero() {
+		return name
+	}
+	return a.card.Tag.HostName()
 }
 
 // announce returns the notes for the local network by which coboxctl lists boxes

@@ -103,8 +103,19 @@ func (s *Seeder) takeAccess(ctx context.Context, a *api.Access) error {
 	}
 	s.retryAll() // what was over quota may fit now
 	s.host.Announce(a.Announce...)
+	s.answerTo(a.Host)
 	s.turnHypercore(ctx, a.Settings["hypercore"] == "on")
 	return nil
+}
+
+// answerTo makes the box answer to a name on the local network.
+func (s *Seeder) answerTo(name string) {
+	if s.names == nil {
+		return
+	}
+	if err := s.names.Set(name); err != nil {
+		s.log.Error("the box keeps the name that it had", "error", err)
+	}
 }
 
 // endGrant takes a partner's grant away and disconnects its devices.

@@ -16,6 +16,7 @@ import (
 	"cobox/seeder/boxkey"
 	"cobox/seeder/durable"
 	"cobox/seeder/feed"
+	"cobox/seeder/hostname"
 	"cobox/seeder/identity"
 	"cobox/seeder/pin"
 	"cobox/seeder/replicate"
@@ -62,6 +63,7 @@ type Seeder struct {
 	store    *store.Store
 	exchange *replicate.Exchange
 	host     *swarm.Host
+	names    *hostname.Responder // nil when the box is not to be found on its network
 	socket   net.Listener
 	hyperKey ed25519.PrivateKey
 	ledger   *pin.Ledger
@@ -148,6 +150,9 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		if _, err := s.openDoor(); err != nil {
 			return nil, err
 		}
+	}
+	if cfg.Authority && cfg.Swarm.MDNS {
+		s.names = hostname.New(cfg.Log)
 	}
 	swarmCfg := cfg.Swarm
 	swarmCfg.Key, swarmCfg.Log, swarmCfg.Gate = s.private, cfg.Log, s
@@ -244,6 +249,9 @@ func (s *Seeder) Run(ctx context.Context) error {
 			s.followAuthority(ctx)
 			return nil
 		})
+		if s.names != nil {
+			g.Go(func() error { return s.names.Run(ctx) })
+		}
 	}
 	g.Go(func() error {
 		s.keepLounge(ctx.Done())

@@ -115,7 +115,7 @@ const scenes = {
       ])
     }, { url })
     const frame = page.frames().find(f => f !== page.mainFrame())
-    tried.frameShows = frame ? (await frame.content()).includes('cobox-token') : false
+    tried.frameShows = String(frame ? (await frame.content()).includes('cobox-token') : false)
     tell({ tried })
   },
   // A name of elsewhere that is made to point at this computer.

@@ -11,6 +11,7 @@ import (
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/seeder/api"
+	"cobox/seeder/swarm"
 )
 
 // A Link is the connection to a box. It is for one goroutine; close it before
@@ -25,8 +26,11 @@ type Link struct {
 // Close ends the link.
 func (l *Link) Close() { l.close() }
 
-// Route says how the box is connected: direct or by a relay, for people.
-func (l *Link) Route() string { return l.session.route(l.Box.ID.PeerID()) }
+// Route says how the box is connected at the moment, for people: directly, by a
+// punched hole, or by a relay and with which limits.
+func (l *Link) Route() string {
+	return l.session.host.Route(swarm.PeerID(l.Box.ID.PeerID())).String()
+}
 
 // A RolledBackError says that a box does not have the orders any more that it had.
 type RolledBackError struct {

@@ -81,21 +81,6 @@ func (s *Session) Connect(ctx context.Context, b *Box, addr string) (*Link, erro
 	return &Link{session: s, Box: b, client: &control.Client{HTTP: &http.Client{Transport: tr}}, close: tr.CloseIdleConnections}, nil
 }
 
-// route says how a connected peer is connected.
-func (s *Session) route(id identity.PeerID) string {
-	peers := s.host.Peers()
-	i := slices.IndexFunc(peers, func(p swarm.PeerInfo) bool { return identity.PeerID(p.ID) == id })
-	switch {
-	case i < 0:
-		return "not connected"
-	case peers[i].Transport == "relay" && peers[i].Limited:
-		return "by a relay, with limits"
-	case peers[i].Transport == "relay":
-		return "by a relay"
-	}
-	return "direct, " + peers[i].Transport
-}
-
 // An Unclaimed box is one on the local network that says that it can be claimed.
 // Nothing proves it: only the exchange does.
 type Unclaimed struct {

@@ -38,8 +38,9 @@ type Proved struct {
 	Kind       Kind
 	Key        [32]byte
 	SealedName []byte
-	// Near says that the claim came from the box's own network, not by a relay.
-	Near           bool
+	// From is the address that the claim came from; it is not valid for one that
+	// came by way of a relay.
+	From           netip.Addr
 	Transcript     Transcript
 	ClaimSignature [64]byte
 	KeySignature   [64]byte
@@ -197,7 +198,7 @@ func (b *Box) exchange(ctx context.Context, stream io.ReadWriter, x *exchange) e
 	b.mu.Unlock()
 	box := identity.BoxKeyOf(b.key)
 	t := transcript(box.PeerID(), x.peer, h.nonce, &m)
-	a := b.decide(ctx, &m, t, near(x.from))
+	a := b.decide(ctx, &m, t, x.from)
 	switch a.answer {
 	case OK:
 		b.stats.accepted.Add(1)
@@ -212,7 +213,7 @@ func (b *Box) exchange(ctx context.Context, stream io.ReadWriter, x *exchange) e
 }
 
 // decide checks a claim, the cheap parts first, and has it carried out.
-func (b *Box) decide(ctx context.Context, m *claim, t Transcript, near bool) accept {
+func (b *Box) decide(ctx context.Context, m *claim, t Transcript, from netip.Addr) accept {
 	key, ok := b.auth.Find(m.id)
 	if !ok || b.limit.Wait(ctx) != nil {
 		return accept{answer: Denied}
@@ -222,7 +223,7 @@ func (b *Box) decide(ctx context.Context, m *claim, t Transcript, near bool) acc
 		return accept{answer: Denied}
 	}
 	epoch, seq, err := b.auth.Redeem(Proved{
-		ID: m.id, Claim: key, Kind: m.kind, Key: m.key, SealedName: m.sealedName, Near: near,
+		ID: m.id, Claim: key, Kind: m.kind, Key: m.key, SealedName: m.sealedName, From: from,
 		Transcript: t, ClaimSignature: m.claimSignature, KeySignature: m.keySignature,
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
@@ -232,10 +233,4 @@ func (b *Box) decide(ctx context.Context, m *claim, t Transcript, near bool) acc
 		return accept{answer: Storage}
 	}
 	return accept{answer: OK, proof: t.proof(key), epoch: epoch, seq: seq}
-}
-
-// near reports whether an address is of the box's own network: private,
-// link-local or this computer's.
-func near(a netip.Addr) bool {
-	return a.IsValid() && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast())
 }

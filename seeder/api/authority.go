@@ -26,8 +26,7 @@ type Access struct {
 		Epoch uint64 `json:"epoch"`
 		Seq   uint64 `json:"seq"`
 	} `json:"head"`
-	Name     string            `json:"name,omitempty"` // the host name that operators gave the box; "" for that of its tag
-	Tag      string            `json:"tag,omitempty"`  // as on the label
+	Host     string            `json:"host,omitempty"` // the name that the box answers to on its network
 	Claimed  bool              `json:"claimed"`
 	Retired  time.Time         `json:"retired,omitzero"`
 	Invites  int               `json:"invites"` // codes that count: strangers may have one

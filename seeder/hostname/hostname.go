@@ -37,9 +37,9 @@ type Responder struct {
 	answers    *rate.Limiter
 
 	mu      sync.Mutex
-	name    string        // mu; "" for none
-	renamed chan struct{} // has room for one; told when name changes
-	told    map[link]time.Time
+	name    string             // mu; "" for none
+	renamed chan struct{}      // has room for one; told when name changes
+	told    map[link]time.Time // mu; when a network was last answered as a whole
 }
 
 // A link is a network as one socket sees it.
@@ -217,8 +217,8 @@ func (r *Responder) handle(s socket, message []byte, iface int, from netip.AddrP
 	if name == "" {
 		return
 	}
-	full := full(name)
-	q, err := parseQuery(message, full)
+	fqdn := full(name)
+	q, err := parseQuery(message, fqdn)
 	if err != nil || !r.answers.Allow() {
 		return
 	}
@@ -231,7 +231,7 @@ func (r *Responder) handle(s socket, message []byte, iface int, from netip.AddrP
 		return
 	}
 	legacy := from.Port() != port
-	h := host{full, addrs}
+	h := host{fqdn, addrs}
 	answer, ok := h.answer(q, legacy)
 	to := netip.AddrPortFrom(s.group(), port)
 	switch {

@@ -89,12 +89,12 @@ func parseQuery(message []byte, name dnsmessage.Name) (q query, err error) {
 		if !same(asked.Name, name) || class != dnsmessage.ClassINET && class != dnsmessage.ClassANY {
 			continue
 		}
-		any := asked.Type == dnsmessage.TypeALL
-		if !any && asked.Type != dnsmessage.TypeA && asked.Type != dnsmessage.TypeAAAA {
+		both := asked.Type == dnsmessage.TypeALL
+		if !both && asked.Type != dnsmessage.TypeA && asked.Type != dnsmessage.TypeAAAA {
 			continue
 		}
-		q.a = q.a || any || asked.Type == dnsmessage.TypeA
-		q.aaaa = q.aaaa || any || asked.Type == dnsmessage.TypeAAAA
+		q.a = q.a || both || asked.Type == dnsmessage.TypeA
+		q.aaaa = q.aaaa || both || asked.Type == dnsmessage.TypeAAAA
 		q.unicast = q.unicast && asked.Class&unicastWanted != 0
 		q.asked = append(q.asked, asked)
 	}
