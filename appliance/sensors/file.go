@@ -52,7 +52,7 @@ func (r *reader) text(path string) (string, bool) {
 		r.fail(err)
 		return "", false
 	}
-	defer f.Close() // it was only read
+	defer func() { _ = f.Close() }() // it was only read
 	b, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		r.fail(err)

@@ -1,5 +1,11 @@
 package camera_test
-import ("testing";"cobox/provision/viewfinder";"bytes")
+
+import (
+	"bytes"
+	"cobox/provision/viewfinder"
+	"testing"
+)
+
 func TestStat(t *testing.T) {
 	ctx := begin(t)
 	all := texts(t, 12)
@@ -7,8 +13,12 @@ func TestStat(t *testing.T) {
 		z, r := 0, 0
 		for _, text := range all {
 			p := photograph(ctx, t, text, m)
-			if zbar(ctx, p) == text { z++ }
-			if g, _ := viewfinder.ReadPhoto(bytes.NewReader(p)); g == text { r++ }
+			if zbar(ctx, p) == text {
+				z++
+			}
+			if g, _ := viewfinder.ReadPhoto(bytes.NewReader(p)); g == text {
+				r++
+			}
 		}
 		t.Log(m.name, "zbar", z, "ours", r, "of", len(all))
 	}

@@ -28,6 +28,7 @@ func program() *cli.Program {
 			retireCommand(),
 			recoveryCommand(),
 			recoverCommand(),
+			relayCommand(),
 			initCommand(),
 			grantCommand(),
 		},
