@@ -56,12 +56,9 @@ The box is found by the key in the invite; where that does not work, by -addr.`,
 			if err := s.accept(ctx, addr, inv, box); err != nil {
 				return err
 			}
-			// The box's own answer to the first question of a partner tells the room.
-			var quota uint64
-			b, err := s.connect(addr)
-			if err == nil {
-				quota = b.Welcome.Usage.QuotaBytes
-				b.Close()
+			quota, err := s.room(ctx, addr)
+			if err != nil {
+				return fmt.Errorf("the invite was used, but the box does not answer as it should: %w", err)
 			}
 			result := struct {
 				Box        identity.BoxKey `json:"box"`
@@ -71,6 +68,31 @@ The box is found by the key in the invite; where that does not work, by -addr.`,
 				fmt.Fprintf(w, "box %s keeps up to %s for you: cobox pin NAME %s\n", box.PeerID(), cli.FormatBytes(quota), addr)
 			})
 		},
+	}
+}
+
+// roomTime is how long a box may take until its two halves agree on a new partner.
+const roomTime = 20 * time.Second
+
+// room waits until the box gives the room that was promised, and returns the bytes.
+func (s *session) room(ctx context.Context, addr string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, roomTime)
+	defer cancel()
+	for {
+		b, err := s.connect(addr)
+		if err == nil {
+			quota := b.Welcome.Usage.QuotaBytes
+			b.Close()
+			if quota > 0 {
+				return quota, nil
+			}
+			err = errors.New("it gives no room yet")
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 
