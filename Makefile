@@ -39,6 +39,26 @@ $(NODE_MODULES): hack/interop/package-lock.json
 interop: $(NODE_MODULES) ## unmodified JavaScript Hypercore peers against a real box; needs Node 20 or later
 	$(GO) test ./hack/interop -interop -count=1 -timeout 20m
 
+.PHONY: setup-e2e
+setup-e2e: ## install the Debian packages that the targets below need; as root
+	hack/setup-e2e
+
+CAMERA_MODULES := hack/camera/node_modules/.package-lock.json
+
+$(CAMERA_MODULES): hack/camera/package-lock.json
+	cd hack/camera && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: camera
+camera: $(CAMERA_MODULES) ## labels read by zbarimg and by ourselves, and a browser with a camera
+	hack/setup-e2e camera
+	$(GO) test ./hack/camera -camera -count=1 -timeout 15m
+
+.PHONY: netns
+netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
+	hack/setup-e2e netns
+	$(GO) test ./hack/rig/netns -netns -count=1 -timeout 15m
+
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
 	$(GO) run ./hack/interop/bench -bin $(BIN)

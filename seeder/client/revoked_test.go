@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +25,25 @@ var partner = key(1)
 
 // A fakeBox answers every Hello as a test says: boxes are not to be trusted.
 type fakeBox struct {
-	addr   string
-	shown  []string // the lists that it was shown
-	answer string   // its list
+	addr string
+
+	mu     sync.Mutex
+	shown  string // the list that it was shown last; mu
+	answer string // its list; mu
+}
+
+// says sets the list that the box answers with.
+func (b *fakeBox) says(answer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answer = answer
+}
+
+// saw returns the list that the box was shown last.
+func (b *fakeBox) saw() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.shown
 }
 
 func startFake(t *testing.T, n byte) *fakeBox {
@@ -42,7 +59,9 @@ func startFake(t *testing.T, n byte) *fakeBox {
 			api.WriteError(w, err)
 			return
 		}
-		b.shown = append(b.shown, hello.Revoked)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.shown = hello.Revoked
 		api.WriteAnswer(w, api.Welcome{Box: identity.BoxKeyOf(key(n)), Partner: identity.PartnerKeyOf(partner), Revoked: b.answer})
 	})}
 	ended := make(chan error, 1)
@@ -109,13 +128,13 @@ func TestRevokedListsTravel(t *testing.T) {
 		{one, secondText, secondText, 2, 2, false}, // it could not put it on its disk
 		{one, "", secondText, 2, 2, true},
 	} {
-		step.box.answer = step.answer
+		step.box.says(step.answer)
 		b, err := c.Connect(t.Context(), step.box.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.Close()
-		if shown := step.box.shown[len(step.box.shown)-1]; shown != step.shown {
+		if shown := step.box.saw(); shown != step.shown {
 			t.Errorf("the box was shown %.60q..., want %.60q...", shown, step.shown)
 		}
 		ours, text := c.Revoked()
@@ -142,7 +161,7 @@ func TestBoxesThatMakeListsUp(t *testing.T) {
 		"no statement":      "{}",
 		"too long":          strings.Repeat("x", identity.MaxStatement+1),
 	} {
-		box.answer = answer
+		box.says(answer)
 		if b, err := c.Connect(t.Context(), box.addr); err == nil || !strings.Contains(err.Error(), "list of revoked devices") {
 			t.Errorf("%s: Connect = %v, %v, want that the list is none", what, b, err)
 		}
@@ -153,7 +172,7 @@ func TestBoxesThatMakeListsUp(t *testing.T) {
 	if err := c.SetRevoked([]byte(others)); !errors.Is(err, identity.ErrNotTrusted) {
 		t.Errorf("SetRevoked with another partner's list = %v, want ErrNotTrusted", err)
 	}
-	box.answer = ""
+	box.says("")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Connect(ctx, box.addr); err == nil {
