@@ -57,7 +57,7 @@ camera: $(CAMERA_MODULES) ## labels read by zbarimg and by ourselves, and a brow
 .PHONY: netns
 netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
 	hack/setup-e2e netns
-	$(GO) test ./hack/rig/netns -netns -count=1 -timeout 15m
+	$(GO) test ./hack/rig/netns -netns -run "$${NETNS:-TestCase}" -count=1 -timeout 15m
 
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers

@@ -54,7 +54,7 @@ func setPolicy(h http.Header) {
 		"require-trusted-types-for 'script'",
 		"trusted-types 'none'",
 	}, "; "))
-	h.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), bluetooth=()")
+	h.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=()")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Frame-Options", "DENY")
