@@ -71,7 +71,7 @@ const scenes = {
     await page.keyboard.press('Tab')
     const outline = await page.evaluate(() => getComputedStyle(document.querySelector('label.button')).outlineStyle)
     const chooser = page.waitForEvent('filechooser')
-    await page.keyboard.press('Enter')
+    await page.keyboard.press('Space')
     await (await chooser).setFiles(photos[0])
     await headed('Done')
     tell({ ...await look(), outline })
