@@ -63,6 +63,7 @@ type Seeder struct {
 	store    *store.Store
 	exchange *replicate.Exchange
 	host     *swarm.Host
+	peers    net.Listener        // of devices' questions
 	names    *hostname.Responder // nil when the box is not to be found on its network
 	socket   net.Listener
 	hyperKey ed25519.PrivateKey
@@ -159,6 +160,8 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	if s.host, err = swarm.New(swarmCfg); err != nil {
 		return nil, err
 	}
+	// At once, and not in Run: who connects in between would be told that this is no box.
+	s.peers = s.host.Listener(api.Protocol)
 	s.host.OnDisconnect(func(p swarm.PeerID) {
 		s.access.left(identity.PeerID(p))
 		s.lounge.leave(p)
@@ -233,7 +236,7 @@ func (s *Seeder) Run(ctx context.Context) error {
 	overPeers := s.server(s.handler(false))
 	overPeers.ConnContext = swarm.ConnContext
 	g.Go(func() error { return serve(overSocket, s.socket) })
-	g.Go(func() error { return serve(overPeers, s.host.Listener(api.Protocol)) })
+	g.Go(func() error { return serve(overPeers, s.peers) })
 	if d := s.door; d != nil {
 		g.Go(func() error { return s.serveDoor(ctx, d) })
 	}
