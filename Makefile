@@ -59,6 +59,11 @@ netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as ro
 	hack/setup-e2e netns
 	$(GO) test ./hack/rig/netns -netns -run "$${NETNS:-TestCase}" -count=1 -timeout 15m
 
+.PHONY: arm64
+arm64: ## tests of what is written for arm64 alone, under qemu
+	hack/setup-e2e arm64
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64 ./seeder/lanes
+
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
 	$(GO) run ./hack/interop/bench -bin $(BIN)
