@@ -51,6 +51,15 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	handle("PUT /v1/pins/{feed}", mayWrite, s.putPin)
 	handle("DELETE /v1/pins/{feed}", mayWrite, s.deletePin)
 	handle("GET /v1/pins/{feed}/receipt", mayRead, s.getReceipt)
+	mux.HandleFunc("POST /v1/audits", func(w http.ResponseWriter, r *http.Request) {
+		c, err := s.caller(socket, mayRead, r)
+		if err == nil {
+			err = s.postAudit(c, w, r)
+		}
+		if err != nil {
+			api.WriteError(w, s.explain(err))
+		}
+	})
 	if socket {
 		handle("POST /v1/grants", mayWrite, s.postGrant)
 	} else {

@@ -74,6 +74,7 @@ type Seeder struct {
 	strangers strangers
 	lounge    lounge
 	closing   chan swarm.PeerID // guests who made room
+	audits    audits
 
 	doorMu sync.Mutex
 	door   *door // for stock Hypercore peers; nil when they are not served; doorMu
@@ -379,10 +380,7 @@ func (s *Seeder) scrub(ctx context.Context) error {
 		return nil
 	}
 	for {
-		err := s.store.Scrub(ctx, s.cfg.ScrubRate, func(d store.Damage) {
-			s.log.Error("damage found on the disk: the block will be fetched again", "feed", d.Feed.DiscoveryKey(), "block", d.Block, "what", d.What)
-			s.exchange.Retry(d.Feed)
-		})
+		err := s.store.Scrub(ctx, s.cfg.ScrubRate, s.damaged)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -395,6 +393,12 @@ func (s *Seeder) scrub(ctx context.Context) error {
 		case <-time.After(time.Hour):
 		}
 	}
+}
+
+// damaged has what was found to be bad on the disk fetched again.
+func (s *Seeder) damaged(d store.Damage) {
+	s.log.Error("damage found on the disk: the block will be fetched again", "feed", d.Feed.DiscoveryKey(), "block", d.Block, "what", d.What)
+	s.exchange.Retry(d.Feed)
 }
 
 // Close closes what [Open] opened. Run does it by itself. A second call does nothing.

@@ -152,6 +152,8 @@ const (
 	BadRequest   Code = "bad-request"
 	Frozen       Code = "frozen"     // the feed's writer forked it
 	NotSynced    Code = "not-synced" // nothing to give a receipt for yet
+	Busy         Code = "busy"       // ask again later
+	DiskGone     Code = "disk-gone"  // the box's data disk is not there
 	Stale        Code = "stale"      // an order that was made against an older head of the chain
 	Internal     Code = "internal"
 )

@@ -19,6 +19,8 @@ var statuses = map[Code]int{
 	Frozen:       http.StatusConflict,
 	NotSynced:    http.StatusConflict,
 	Stale:        http.StatusConflict,
+	Busy:         http.StatusServiceUnavailable,
+	DiskGone:     http.StatusServiceUnavailable,
 	Internal:     http.StatusInternalServerError,
 }
 

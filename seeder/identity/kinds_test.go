@@ -46,6 +46,10 @@ func testReceipt() identity.Receipt {
 	}
 }
 
+func testAuditAnswer() identity.AuditAnswer {
+	return identity.AuditAnswer{Box: box, Challenge: feed.Hash{0: 1, 31: 2}, Answer: feed.Hash{0: 3, 31: 4}, Given: issued}
+}
+
 func isOperator(k identity.OperatorKey) bool { return k == operator }
 
 // must returns st, which came without an error.

@@ -200,3 +200,19 @@ func (f *Feed) childrenFitLocked(index uint64) bool {
 	}
 	return n == feed.Parent(left, right)
 }
+
+// Recheck looks at one block as a scrub does, now. It returns what was bad, which
+// no longer counts as stored unless it could be set right here; nothing for a
+// block that is as it was stored, or not stored.
+func (f *Feed) Recheck(i uint64) ([]Damage, error) {
+	st := f.Durable()
+	if i >= st.Head.Length || !f.Has(i) {
+		return nil, nil
+	}
+	value, err := f.Block(i, nil)
+	found, err := f.check(&st, i, value, err)
+	if err != nil || len(found) == 0 {
+		return found, err
+	}
+	return found, f.scrubbed()
+}

@@ -180,6 +180,10 @@ type spaceFile struct {
 	Feeds  []string `json:"feeds"`            // of all devices; this device's own is first, where it has one
 	Own    bool     `json:"own"`              // the first feed is this device's
 	Boxes  []string `json:"boxes"`            // where it is pinned: a box ID, or an address with one
+	// Copies and Days are what the partner wants: so many boxes with all of it, and
+	// none silent for longer. 0 means the defaults.
+	Copies int `json:"copies,omitempty"`
+	Days   int `json:"days,omitempty"`
 }
 
 func (h *home) spacePath(name string) string {

@@ -28,6 +28,8 @@ func program() *cli.Program {
 			restoreCommand(),
 			checkCommand(),
 			statusCommand(),
+			auditCommand(),
+			evidenceCommand(),
 			recoverCommand(),
 			deviceCommand(),
 		},

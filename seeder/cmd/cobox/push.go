@@ -250,9 +250,12 @@ func (h *home) keepReceipt(r identity.Receipt, st identity.Statement) error {
 	if err := durable.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	name := strings.TrimPrefix(r.Box.String(), "box:") + "-" + r.Feed.DiscoveryKey().String()[:16]
+	name := strings.TrimPrefix(r.Box.String(), "box:") + "-" + receiptName(r.Feed)
 	return durable.WriteFile(filepath.Join(dir, name), st.Append(nil), 0o600)
 }
+
+// receiptName is the end of the names of the receipts for a feed.
+func receiptName(key feed.Key) string { return key.DiscoveryKey().String()[:16] }
 
 // asJSON is for logs of watch.
 func asJSON(v any) string {

@@ -1,0 +1,450 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"cobox/seeder/api"
+	"cobox/seeder/audit"
+	"cobox/seeder/cli"
+	"cobox/seeder/client"
+	"cobox/seeder/durable"
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+)
+
+// auditTolerance is how long a box may be silent before its light is red, unless
+// the space says otherwise.
+const auditTolerance = 3 * 24 * time.Hour
+
+// auditTime bounds one audit: 64 blocks of 1 MiB at 64 kB/s take 18 minutes.
+const auditTime = 40 * time.Minute
+
+// An audited box is a row of what "cobox audit" prints.
+type auditedBox struct {
+	Box      string        `json:"box"`
+	Ending   audit.Ending  `json:"ending"`
+	Draws    int           `json:"draws"` // blocks that were shown to be there
+	Failed   int           `json:"failed"`
+	Bytes    uint64        `json:"bytes"` // of the answer
+	Took     time.Duration `json:"took"`  // nanoseconds
+	Why      string        `json:"why,omitempty"`
+	Evidence string        `json:"evidence,omitempty"` // a file
+	Verdict  audit.Verdict `json:"verdict"`
+}
+
+func auditCommand() cli.Command {
+	draws := audit.PlanDaily
+	return cli.Command{
+		Name: "audit", Args: "[-draws N] [NAME]", Short: "have the boxes prove that they still have a space",
+		Help: `
+Draws blocks of a space at random and asks all its boxes for them at the same
+time. What they give is checked against the keys of the feeds, without any key
+that opens the contents. Once a day, by a timer, is a good plan: a box that lost
+one block in a hundred is found out within ten days with 99 %. What a box fails
+to show is kept as evidence (cobox evidence).
+
+	cobox audit documents
+
+Exit status 3 says that a box could not be asked, 4 that one does not have what
+it said it keeps.`,
+		Flags: func(fs *flag.FlagSet) {
+			fs.IntVar(&draws, "draws", audit.PlanDaily, fmt.Sprintf("how many blocks to ask for, 1 to %d", audit.MaxDraws))
+		},
+		Run: func(ctx context.Context, c *cli.Call) (err error) {
+			if len(c.Args) > 1 || draws < 1 || draws > audit.MaxDraws {
+				return cli.Misuse("audit takes the name of one space, and -draws from 1 to %d", audit.MaxDraws)
+			}
+			s, sp, err := openSpace(ctx, append(c.Args, "")[0], false)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			if len(sp.Boxes) == 0 {
+				return cli.WithHint(fmt.Errorf("no box keeps %s yet", sp.Name), "cobox pin "+sp.Name+" BOX")
+			}
+			rows, err := s.auditSpace(ctx, sp, draws)
+			if err != nil {
+				return err
+			}
+			if err := c.Print(rows, func(w io.Writer) { printAudits(w, rows) }); err != nil {
+				return err
+			}
+			return auditResult(rows)
+		},
+	}
+}
+
+// auditResult turns what was found into an exit status.
+func auditResult(rows []auditedBox) error {
+	bad, unasked := 0, 0
+	for _, r := range rows {
+		switch r.Ending {
+		case audit.Passed, audit.Late:
+		case audit.Offline, audit.DiskGone:
+			unasked++
+		default:
+			bad++
+		}
+	}
+	switch {
+	case bad > 0:
+		return &cli.Error{Code: cli.VerifyFailed, Err: fmt.Errorf("%d of %d boxes do not have what they said they keep", bad, len(rows)),
+			Hint: "make another copy now: cobox pin, cobox backup"}
+	case unasked > 0:
+		return &cli.Error{Code: cli.Partly, Err: fmt.Errorf("%d of %d boxes could not be asked", unasked, len(rows))}
+	}
+	return nil
+}
+
+func printAudits(w io.Writer, rows []auditedBox) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d blocks\t%s in %v\n", r.Verdict.Light, shortBox(r.Box), r.Ending, r.Draws, cli.FormatBytes(r.Bytes), r.Took.Round(time.Millisecond))
+	}
+	_ = t.Flush()
+	for _, r := range rows {
+		fmt.Fprintf(w, "box %s: %s; a loss of 1 %% would have been seen with %.1f %%\n", shortBox(r.Box), r.Verdict.Why, 100*r.Verdict.Caught)
+		if r.Why != "" {
+			fmt.Fprintf(w, "  %s\n", r.Why)
+		}
+		if r.Verdict.Try != "" {
+			fmt.Fprintf(w, "  try: %s\n", r.Verdict.Try)
+		}
+		if r.Evidence != "" {
+			fmt.Fprintf(w, "  evidence: %s\n", r.Evidence)
+		}
+	}
+}
+
+// shortBox returns the end of a box's name that tells it from others.
+func shortBox(name string) string {
+	if i := len(name) - 8; i > 0 {
+		return "…" + name[i:]
+	}
+	return name
+}
+
+// An auditing is one box being audited.
+type auditing struct {
+	s    *session
+	sp   *spaceFile
+	name string // as the partner wrote it
+
+	box      *client.Box
+	rtt      time.Duration
+	receipts map[feed.Key]receiptOf
+	record   *auditRecord
+	refused  error // why it cannot be asked, or an answer that speaks against it
+}
+
+// A receiptOf is a receipt with its signed text.
+type receiptOf struct {
+	identity.Receipt
+	st identity.Statement
+}
+
+// auditSpace asks all boxes of a space about the same blocks at the same time.
+func (s *session) auditSpace(ctx context.Context, sp *spaceFile, draws int) ([]auditedBox, error) {
+	ctx, cancel := context.WithTimeout(ctx, auditTime)
+	defer cancel()
+	keys, err := feedKeys(sp)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*auditing, len(sp.Boxes))
+	rows := make([]auditedBox, len(sp.Boxes))
+	errs := make([]error, len(sp.Boxes))
+	var wg sync.WaitGroup
+	for i, name := range sp.Boxes {
+		list[i] = &auditing{s: s, sp: sp, name: name, receipts: make(map[feed.Key]receiptOf)}
+		wg.Go(func() { errs[i] = list[i].prepare(ctx, keys) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	rng, err := unforeseeable()
+	if err != nil {
+		return nil, err
+	}
+	drawn := audit.Pick(rng, extents(keys, list), draws)
+	for i, a := range list {
+		wg.Go(func() { rows[i], errs[i] = a.run(ctx, drawn) })
+	}
+	wg.Wait()
+	return rows, errors.Join(errs...)
+}
+
+// unforeseeable returns random numbers that nobody else knows.
+func unforeseeable() (*rand.Rand, error) {
+	var seed [32]byte
+	if _, err := crand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("drawing blocks: %w", err)
+	}
+	return rand.New(rand.NewChaCha8(seed)), nil
+}
+
+// extents returns how far each feed is kept by the box that has most of it.
+func extents(keys []feed.Key, list []*auditing) []audit.Extent {
+	var feeds []audit.Extent
+	for _, key := range keys {
+		var length uint64
+		for _, a := range list {
+			length = max(length, a.receipts[key].Length)
+		}
+		feeds = append(feeds, audit.Extent{Feed: key, Length: length})
+	}
+	return feeds
+}
+
+// prepare connects to the box and learns what it says it keeps. The error is one
+// of this computer's.
+func (a *auditing) prepare(ctx context.Context, keys []feed.Key) (err error) {
+	for _, key := range keys {
+		r, err := a.s.h.readReceipts(key)
+		if err != nil {
+			return err
+		}
+		for _, r := range r { // the box's ID is known when it answers; an address ends with it
+			if boxNamed(a.name, r.Box) {
+				a.receipts[key] = r
+			}
+		}
+	}
+	if a.record, err = a.s.h.readAudits(a.sp.Name, a.name); err != nil {
+		return err
+	}
+	if a.box, a.refused = a.s.connect(a.name); a.refused != nil {
+		return nil
+	}
+	began := time.Now()
+	if _, a.refused = a.box.Pins(ctx); a.refused != nil {
+		return nil
+	}
+	a.rtt = time.Since(began)
+	for _, key := range keys {
+		r, st, err := a.box.Receipt(ctx, a.s.h.partner(), key)
+		if err != nil {
+			continue // the one from before counts: if the box lost something, its draws show it
+		}
+		was, ok := a.receipts[key]
+		if ok && (r.Fork < was.Fork || r.Fork == was.Fork && r.Length < was.Length) {
+			continue // an older state; the head in its answer shows that
+		}
+		a.receipts[key] = receiptOf{r, st}
+		if err := a.s.h.keepReceipt(r, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run asks the box for what was drawn of its feeds, and for what failed before.
+func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox, err error) {
+	row.Box = a.name
+	o := audit.Outcome{Time: time.Now()}
+	known := audit.Known{Heads: make(map[feed.Key]feed.Head)}
+	for key, r := range a.receipts {
+		known.Heads[key] = audit.HeadOf(r.Receipt)
+	}
+	draws := a.draws(drawn, &o)
+	switch {
+	case a.refused != nil:
+		o.Ending, o.Why = audit.Offline, a.refused.Error()
+	case len(a.receipts) == 0:
+		o.Ending, o.Why = audit.Offline, "it has given no receipt yet: nothing can be drawn"
+	case len(draws) == 0:
+		o.Ending = audit.Passed
+	default:
+		a.ask(ctx, draws, known, &o)
+		if o.Ending != audit.Passed && o.Ending != audit.Late && o.Ending != audit.Offline {
+			if row.Evidence, err = a.keepEvidence(ctx, &o, known); err != nil {
+				return row, err
+			}
+		}
+	}
+	a.record.Outcomes = append(a.record.Outcomes, o)
+	row.Ending, row.Draws, row.Failed, row.Bytes, row.Took, row.Why = o.Ending, o.Draws, len(o.Failed), o.Bytes, o.Took, o.Why
+	row.Verdict = audit.Judge(a.record.Outcomes, o.Time, a.sp.tolerance())
+	return row, a.s.h.writeAudits(a.sp.Name, a.name, a.record)
+}
+
+// draws returns what to ask this box for: what failed before, and what was drawn
+// of what it gave receipts for.
+func (a *auditing) draws(drawn []audit.Draw, o *audit.Outcome) []audit.Draw {
+	covered := func(d audit.Draw) bool { return d.Block < a.receipts[d.Feed].Length }
+	draws := slices.DeleteFunc(slices.Clone(drawn), func(d audit.Draw) bool { return !covered(d) })
+	var again []audit.Draw
+	for _, d := range audit.Unsettled(a.record.Outcomes) {
+		switch {
+		case !covered(d):
+			o.Settled = append(o.Settled, d) // truncated, or unpinned, since
+		case len(again) < audit.MaxDraws/2 && !slices.Contains(draws, d):
+			again = append(again, d)
+		}
+	}
+	draws = append(again, draws...)
+	return draws[:min(len(draws), audit.MaxDraws)]
+}
+
+// ask audits the box and notes how that ended.
+func (a *auditing) ask(ctx context.Context, draws []audit.Draw, known audit.Known, o *audit.Outcome) {
+	c := &audit.Challenge{Draws: draws}
+	if _, err := crand.Read(c.Nonce[:]); err != nil {
+		o.Ending, o.Why = audit.Offline, err.Error()
+		return
+	}
+	report, took, err := a.box.Audit(ctx, c, known, nil)
+	if err != nil {
+		o.Ending, o.Why = endingOfError(err), err.Error()
+		return
+	}
+	link := a.record.link(a.rtt)
+	o.Ending, o.Bytes, o.Took = audit.EndingOf(report, took, link.Deadline(report.Bytes)), report.Bytes, took
+	unsettled := audit.Unsettled(a.record.Outcomes)
+	for _, x := range report.Results {
+		switch x.Finding {
+		case audit.Found, audit.Forked:
+			o.Draws++
+			if slices.Contains(unsettled, x.Draw) {
+				o.Settled = append(o.Settled, x.Draw)
+			}
+		default:
+			o.Failed = append(o.Failed, x.Draw)
+			if o.Why == "" {
+				o.Why = fmt.Sprintf("block %d of feed %s…: %v", x.Block, x.Feed.DiscoveryKey().String()[:16], x.Err)
+			}
+		}
+	}
+	if o.Ending == audit.Passed && len(report.Failed()) > 0 {
+		o.Why = report.Failed()[0].Err.Error() // a fork, which is the writer's
+	}
+}
+
+// endingOfError says how an audit ended that was not answered. Only what the box
+// itself said, or an answer that makes no sense, speaks against it.
+func endingOfError(err error) audit.Ending {
+	if errors.Is(err, audit.ErrAnswer) {
+		return audit.Nonsense
+	}
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.DiskGone {
+		return audit.DiskGone
+	}
+	return audit.Offline
+}
+
+// keepEvidence asks again for the blocks that failed, and keeps what the box
+// answers, signed, in a file. When the box has them now, there is nothing to keep.
+func (a *auditing) keepEvidence(ctx context.Context, o *audit.Outcome, known audit.Known) (string, error) {
+	c := &audit.Challenge{Draws: o.Failed}
+	if _, err := crand.Read(c.Nonce[:]); err != nil || len(o.Failed) == 0 {
+		return "", err
+	}
+	var answer bytes.Buffer
+	report, _, err := a.box.Audit(ctx, c, known, &answer)
+	if err != nil || len(report.Failed()) == 0 {
+		return "", nil
+	}
+	e := audit.Evidence{Box: a.box.Key(), Challenge: c.Append(nil), Answer: answer.Bytes()}
+	for _, r := range a.receipts {
+		e.Receipts = append(e.Receipts, r.st)
+	}
+	text, err := e.Marshal()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(a.s.h.dir, auditsDir)
+	if err := durable.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, o.Time.UTC().Format("2006-01-02T150405Z")+"-"+a.box.ID()+".evidence")
+	if err := durable.WriteFile(path, text, 0o600); err != nil {
+		return "", fmt.Errorf("keeping the evidence: %w", err)
+	}
+	return path, nil
+}
+
+func evidenceCommand() cli.Command {
+	return cli.Command{
+		Name: "evidence", Args: "FILE", Short: "check what an audit kept as evidence against a box",
+		Help: `
+Checks a file that "cobox audit" kept, without asking anybody: the receipts and
+the answer are signed by the box, and show which blocks it does not have although
+it said it keeps them. Whoever gets the file can check it.
+
+	cobox evidence 2026-11-26T120000Z-12D3KooW….evidence
+
+Exit status 4 says that the evidence shows nothing, or was changed.`,
+		Run: func(_ context.Context, c *cli.Call) error {
+			if len(c.Args) != 1 {
+				return cli.Misuse("evidence takes one file")
+			}
+			text, err := readBounded(c.Args[0], audit.MaxEvidence)
+			if err != nil {
+				return fmt.Errorf("reading the evidence: %w", err)
+			}
+			e, err := audit.ParseEvidence(text)
+			var broken []audit.BrokenWord
+			var report *audit.Report
+			if err == nil {
+				broken, report, err = e.Verify()
+			}
+			if err == nil && len(broken) == 0 {
+				err = errors.New("it shows nothing against the box")
+			}
+			if err != nil {
+				return &cli.Error{Code: cli.VerifyFailed, Err: fmt.Errorf("checking %s: %w", c.Args[0], err)}
+			}
+			type row struct {
+				Feed    string    `json:"feed"` // discovery key
+				Block   uint64    `json:"block"`
+				Finding string    `json:"finding"`
+				Why     string    `json:"why"`
+				Length  uint64    `json:"receiptLength"`
+				Synced  time.Time `json:"receiptTime"`
+			}
+			result := struct {
+				Box    string    `json:"box"`
+				Given  time.Time `json:"given"`
+				Blocks []row     `json:"blocks"`
+			}{Box: e.Box.PeerID().String(), Given: report.Answer.Given}
+			for _, b := range broken {
+				result.Blocks = append(result.Blocks, row{b.Result.Feed.DiscoveryKey().String(), b.Result.Block, string(b.Result.Finding), b.Result.Err.Error(), b.Receipt.Length, b.Receipt.Synced})
+			}
+			return c.Print(result, func(w io.Writer) {
+				fmt.Fprintf(w, "box %s signed on %s:\n", result.Box, result.Given.Local().Format(time.DateTime))
+				for _, b := range result.Blocks {
+					fmt.Fprintf(w, "  block %d of feed %s…: %s\n    it signed on %s that it has %d blocks of it\n",
+						b.Block, b.Feed[:16], b.Why, b.Synced.Local().Format(time.DateTime), b.Length)
+				}
+			})
+		},
+	}
+}
+
+// readBounded reads a file of at most most bytes.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s is longer than %s", path, cli.FormatBytes(uint64(most)))
+	}
+	return text, err
+}

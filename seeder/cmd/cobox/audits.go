@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"cobox/seeder/audit"
+	"cobox/seeder/durable"
+	"cobox/seeder/feed"
+	"cobox/seeder/identity"
+)
+
+const auditsDir = "audits"
+
+// maxOutcomes bounds what is kept of a box's audits: more than a year of days.
+const maxOutcomes = 400
+
+// An auditRecord is what this computer remembers of the audits of a box for a
+// space, oldest first.
+type auditRecord struct {
+	Outcomes []audit.Outcome `json:"outcomes"`
+}
+
+// link returns what earlier audits tell of the way to the box: the median of the
+// rates of the last ten answers.
+func (r *auditRecord) link(rtt time.Duration) audit.Link {
+	var rates []float64
+	for i := len(r.Outcomes) - 1; i >= 0 && len(rates) < 10; i-- {
+		if o := r.Outcomes[i]; o.Bytes > 0 && o.Took > 0 {
+			rates = append(rates, float64(o.Bytes)/o.Took.Seconds())
+		}
+	}
+	return audit.Link{RTT: rtt, Rate: median(rates)}
+}
+
+// median returns the median, 0 for none.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// tolerance is how long a box of the space may be silent.
+func (sp *spaceFile) tolerance() time.Duration {
+	if sp.Days == 0 {
+		return auditTolerance
+	}
+	return time.Duration(sp.Days) * 24 * time.Hour
+}
+
+func (h *home) auditsPath(space, box string) string {
+	return filepath.Join(h.dir, auditsDir, space+"-"+boxFileName(box)+".json")
+}
+
+// boxFileName returns the box ID that ends a box's name.
+func boxFileName(name string) string {
+	return name[strings.LastIndexByte(name, '/')+1:]
+}
+
+// boxNamed reports whether a box's name, an ID or an address, is that of a box.
+func boxNamed(name string, box identity.BoxKey) bool {
+	return boxFileName(name) == box.PeerID().String()
+}
+
+func (h *home) readAudits(space, box string) (*auditRecord, error) {
+	r := new(auditRecord)
+	text, err := os.ReadFile(h.auditsPath(space, box))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the audits of box %s: %w", box, err)
+	}
+	return r, nil
+}
+
+func (h *home) writeAudits(space, box string, r *auditRecord) error {
+	if n := len(r.Outcomes) - maxOutcomes; n > 0 {
+		r.Outcomes = r.Outcomes[n:]
+	}
+	if err := durable.Mkdir(filepath.Join(h.dir, auditsDir), 0o700); err != nil {
+		return err
+	}
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = durable.WriteFile(h.auditsPath(space, box), append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the audits of box %s: %w", box, err)
+	}
+	return nil
+}
+
+// readReceipts returns the receipts for a feed that are kept here, of all boxes.
+func (h *home) readReceipts(key feed.Key) ([]receiptOf, error) {
+	paths, err := filepath.Glob(filepath.Join(h.dir, receiptsDir, "*-"+receiptName(key)))
+	if err != nil {
+		return nil, err
+	}
+	var list []receiptOf
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the receipts: %w", err)
+		}
+		st, err := identity.ParseStatement(text)
+		var r identity.Receipt
+		if err == nil {
+			r, err = identity.OpenReceipt(st, identity.BoxKey(st.Signer))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the receipt %s: %w", path, err)
+		}
+		if r.Feed == key {
+			list = append(list, receiptOf{r, st})
+		}
+	}
+	return list, nil
+}
