@@ -37,6 +37,9 @@ func (c *Call) AskSecret(prompt string) (string, error) {
 	return c.readLine(prompt)
 }
 
+// ErrEnded says that there was no line to read any more.
+var ErrEnded = errors.New("the input has ended")
+
 // Ask reads one line that is no secret, such as a confirmation.
 func (c *Call) Ask(prompt string) (string, error) {
 	if c.Terminal() {
@@ -55,7 +58,7 @@ func (c *Call) readLine(what string) (string, error) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		return "", fmt.Errorf("reading %s: the line is longer than %d bytes", what, maxSecretLine)
 	case errors.Is(err, io.EOF) && len(line) == 0:
-		return "", fmt.Errorf("reading %s: the input has ended", what)
+		return "", fmt.Errorf("reading %s: %w", what, ErrEnded)
 	case err != nil && !errors.Is(err, io.EOF):
 		return "", fmt.Errorf("reading %s: %w", what, err)
 	}

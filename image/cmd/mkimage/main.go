@@ -8,7 +8,7 @@ func main() {
 	p := &cli.Program{
 		Name:     "mkimage",
 		About:    "mkimage prepares boxes: their pairing codes and labels.",
-		Commands: []cli.Command{personaliseCommand(), resetCardCommand()},
+		Commands: []cli.Command{personaliseCommand(), labelCommand(), resetCardCommand()},
 	}
 	p.Main()
 }
