@@ -62,6 +62,7 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	})
 	if socket {
 		handle("POST /v1/grants", mayWrite, s.postGrant)
+		handle("POST /v1/sample", mayRead, s.postSample)
 	} else {
 		mux.HandleFunc("POST /v1/hello", s.postHello)
 	}

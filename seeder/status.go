@@ -1,10 +1,13 @@
 package seeder
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"cobox/seeder/api"
+	"cobox/seeder/store"
 )
 
 // getStatus tells how the box stands; a partner hears nothing of others.
@@ -33,4 +36,23 @@ func (s *Seeder) getStatus(c caller, _ *http.Request) (any, error) {
 		st.Partners = append(st.Partners, api.Partner{Key: g.Partner, Usage: s.usage(g.Partner)})
 	}
 	return st, nil
+}
+
+// sampleTime is how long a sample takes at most.
+const sampleTime = 5 * time.Second
+
+// postSample reads blocks back for a short time, as fast as it goes: whoever has
+// just changed the box's programs learns whether these can read its store.
+func (s *Seeder) postSample(_ caller, r *http.Request) (any, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), sampleTime)
+	defer cancel()
+	var sample api.Sample
+	err := s.store.Scrub(ctx, 0, func(d store.Damage) {
+		sample.Damaged++
+		s.exchange.Retry(d.Feed)
+	})
+	if sample.Whole = err == nil; !sample.Whole && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	return sample, nil
 }

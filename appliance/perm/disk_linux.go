@@ -17,6 +17,7 @@ import (
 // A Card is the disk that the machine was started from.
 type Card struct {
 	Name string // such as mmcblk0
+	Root int    // the number of the partition with the root file system
 	sys  string // its folder under /sys
 }
 
@@ -35,11 +36,16 @@ func cardOf(sys string, dev uint64) (Card, error) {
 	if err != nil {
 		return Card{}, fmt.Errorf("looking for the card that the system was started from: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(part, "partition")); err != nil {
+	text, err := os.ReadFile(filepath.Join(part, "partition"))
+	if err != nil {
 		return Card{}, fmt.Errorf("looking for the card that the system was started from: %s is no partition", filepath.Base(part))
 	}
+	number, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return Card{}, fmt.Errorf("looking for the card that the system was started from: partition number: %w", err)
+	}
 	disk := filepath.Dir(part)
-	return Card{Name: filepath.Base(disk), sys: disk}, nil
+	return Card{Name: filepath.Base(disk), Root: number, sys: disk}, nil
 }
 
 // Device returns the device of the whole card.

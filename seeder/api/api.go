@@ -108,6 +108,16 @@ type Store struct {
 	Blocks    uint64 `json:"blocks"`
 	Bytes     uint64 `json:"bytes"`
 	FreeBytes uint64 `json:"freeBytes"`
+	// Trouble says for people why the box runs without its store; all else is zero
+	// then. Empty when the store is open.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// A Sample answers the operator's POST /v1/sample: what reading some of the store
+// back has shown.
+type Sample struct {
+	Damaged int  `json:"damaged"` // blocks that are not what was stored
+	Whole   bool `json:"whole"`   // all of the store was read
 }
 
 // Traffic counts since the box's program started.

@@ -1,0 +1,28 @@
+package update
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+)
+
+// ErrNoSlots says that this computer is no appliance: there is no second system
+// to update.
+var ErrNoSlots = errors.New("this box is not an appliance, but programs on somebody's computer: they are updated there")
+
+// Slots are the two places for root file systems on a box's card. On a box that is
+// [Gokrazy]; the errors of all methods say what was being done.
+type Slots interface {
+	// Write fills the slot that does not run.
+	Write(ctx context.Context, root io.Reader) error
+	// Sum reads the first size bytes of that slot back from the card.
+	Sum(ctx context.Context, size int64) ([sha256.Size]byte, error)
+	// Arm makes the next start that of the other slot, once.
+	Arm(ctx context.Context) error
+	// Commit makes the slot that runs, on trial, the one that is started from now on.
+	Commit(ctx context.Context) error
+	// Restart ends all programs and starts the machine again. It returns when that
+	// has begun.
+	Restart(ctx context.Context) error
+}
