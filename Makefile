@@ -54,6 +54,17 @@ camera: $(CAMERA_MODULES) ## labels read by zbarimg and by ourselves, and a brow
 	hack/setup-e2e camera
 	$(GO) test ./hack/camera -camera -count=1 -timeout 15m
 
+PAGE_MODULES := hack/page/node_modules/.package-lock.json
+
+$(PAGE_MODULES): hack/page/package-lock.json
+	cd hack/page && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: e2e-page
+e2e-page: $(PAGE_MODULES) ## the status page in a browser, with axe; photographs in dist/page
+	hack/setup-e2e page
+	$(GO) test ./hack/page -page -count=1 -timeout 20m
+
 .PHONY: netns
 netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
 	hack/setup-e2e netns

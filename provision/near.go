@@ -5,11 +5,11 @@ import (
 	"net/netip"
 )
 
-// near reports whether an address is of the box's own network: private,
+// Near reports whether an address is of the box's own network: private,
 // link-local, this computer's, or within the network of one of the box's own
 // addresses. The last is for homes with IPv6, where all addresses are public. One
 // that is not valid, which a relay's peer has, is not near.
-func near(a netip.Addr) bool {
+func Near(a netip.Addr) bool {
 	if !a.IsValid() {
 		return false
 	}

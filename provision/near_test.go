@@ -34,11 +34,11 @@ func TestCase20Near(t *testing.T) {
 		"192.168.1.2": true, "::ffff:192.168.1.2": true, "10.0.0.1": true, "fe80::1": true, "fe80::1%eth0": true, "fd00::1": true, "127.0.0.1": true,
 		"233.252.0.1": false, "3fff::1": false,
 	} {
-		if got := near(netip.MustParseAddr(addr)); got != want {
+		if got := Near(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: %v", addr, got)
 		}
 	}
-	if near(netip.Addr{}) {
+	if Near(netip.Addr{}) {
 		t.Error("somebody behind a relay is near")
 	}
 }

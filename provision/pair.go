@@ -27,7 +27,7 @@ func (c codes) Redeem(p pairing.Proved) (epoch, seq uint64, err error) {
 	// Who has used the code may ask again, whatever else has changed.
 	if o.UsedBy == [32]byte{} {
 		switch {
-		case o.LANOnly && !near(p.From):
+		case o.LANOnly && !Near(p.From):
 			return 0, 0, pairing.Refuse(pairing.Far)
 		case o.Late:
 			return 0, 0, pairing.Refuse(pairing.Late)

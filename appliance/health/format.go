@@ -41,8 +41,8 @@ func plain(s string) Text { return Text{s, s} }
 
 func whole(n uint64) Text { return plain(strconv.FormatUint(n, 10)) }
 
-// number writes v with so many digits behind the point, or the comma.
-func number(v float64, digits int) Text {
+// Number writes v with so many digits behind the point, or the comma.
+func Number(v float64, digits int) Text {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return plain("?")
 	}
@@ -50,8 +50,8 @@ func number(v float64, digits int) Text {
 	return Text{s, strings.Replace(s, ".", ",", 1)}
 }
 
-// size writes bytes in units of 1000, as disks are sold.
-func size(bytes uint64) Text {
+// Size writes bytes in units of 1000, as disks are sold.
+func Size(bytes uint64) Text {
 	units := [...]string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
 	v, unit := float64(bytes), 0
 	for v >= 999.5 && unit < len(units)-1 {
@@ -61,13 +61,13 @@ func size(bytes uint64) Text {
 	if unit > 0 && v < 99.95 {
 		digits = 1
 	}
-	t := number(v, digits)
+	t := Number(v, digits)
 	return Text{t.EN + " " + units[unit], t.DE + " " + units[unit]}
 }
 
-// duration writes d in its largest unit, such as "3 days", in the German dative, as
+// Duration writes d in its largest unit, such as "3 days", in the German dative, as
 // after "seit" and "vor".
-func duration(d time.Duration) Text {
+func Duration(d time.Duration) Text {
 	for _, u := range []struct {
 		of              time.Duration
 		one, many       string

@@ -32,7 +32,7 @@ func judgeClock(f *Facts) verdict {
 	if c.Offset == nil || f.At.Sub(c.Compared) > ClockStale {
 		return verdict{ClockUnknown, nil}
 	}
-	a := args{"offset": duration(c.Offset.Abs())}
+	a := args{"offset": Duration(c.Offset.Abs())}
 	switch off := c.Offset.Abs(); {
 	case off >= ClockOff:
 		return verdict{ClockWrong, a}
@@ -88,11 +88,11 @@ func judgeScrub(f *Facts) verdict {
 	case last.IsZero():
 		return verdict{ScrubNothing, nil}
 	case f.At.Sub(last) > ScrubOverdue:
-		return verdict{ScrubLate, args{"ago": duration(f.At.Sub(last))}}
+		return verdict{ScrubLate, args{"ago": Duration(f.At.Sub(last))}}
 	case s.Finished.IsZero():
 		return verdict{ScrubFirst, nil}
 	}
-	return verdict{ScrubClean, args{"ago": duration(f.At.Sub(last))}}
+	return verdict{ScrubClean, args{"ago": Duration(f.At.Sub(last))}}
 }
 
 func judgeReach(f *Facts) verdict {
@@ -119,7 +119,7 @@ func judgePins(f *Facts) verdict {
 		total += n
 	}
 	missing := total - p.ByState[pin.Complete]
-	count := func(n int) args { return args{"count": whole(uint64(max(n, 0))), "behind": duration(p.Behind)} }
+	count := func(n int) args { return args{"count": whole(uint64(max(n, 0))), "behind": Duration(p.Behind)} }
 	switch {
 	case p.ByState[pin.Frozen] > 0:
 		return verdict{PinsFrozen, count(p.ByState[pin.Frozen])}
@@ -143,9 +143,9 @@ func judgeOperator(f *Facts) verdict {
 	case o.Seen.IsZero():
 		return verdict{OperatorUnknown, nil}
 	case f.At.Sub(o.Seen) > OperatorAway:
-		return verdict{OperatorUnseen, args{"ago": duration(f.At.Sub(o.Seen))}}
+		return verdict{OperatorUnseen, args{"ago": Duration(f.At.Sub(o.Seen))}}
 	}
-	return verdict{OperatorSeen, args{"ago": duration(f.At.Sub(o.Seen))}}
+	return verdict{OperatorSeen, args{"ago": Duration(f.At.Sub(o.Seen))}}
 }
 
 func judgeUpdate(f *Facts) verdict {

@@ -45,7 +45,7 @@ func judgeTemperature(f *Facts) verdict {
 			hottest = t
 		}
 	}
-	a := args{"sensor": plain(hottest.Sensor), "celsius": number(hottest.Celsius, 0)}
+	a := args{"sensor": plain(hottest.Sensor), "celsius": Number(hottest.Celsius, 0)}
 	switch p := f.Machine.Power; {
 	case hottest.Celsius >= HotCelsius:
 		return verdict{TemperatureHot, a}
@@ -118,7 +118,7 @@ func judgeSpace(f *Facts) verdict {
 	if worst == nil {
 		return verdict{SpaceUnknown, nil}
 	}
-	a := args{"volume": volumeName(worst.Name), "free": size(worst.AvailableBytes), "percent": number(left(*worst)*100, 0)}
+	a := args{"volume": volumeName(worst.Name), "free": Size(worst.AvailableBytes), "percent": Number(left(*worst)*100, 0)}
 	switch l := left(*worst); {
 	case l < FullRatio:
 		return verdict{SpaceFull, a}

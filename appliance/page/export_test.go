@@ -1,0 +1,7 @@
+package page
+
+// The bounds of connections.
+const (
+	MaxConns   = maxConns
+	MaxPerAddr = maxPerAddr
+)
