@@ -26,6 +26,7 @@ type Tracker struct {
 	whyFroze string    // in the caller's words; mu
 	progress time.Time // when something last came, or could again begin to; mu
 	contact  time.Time // when a peer was last there; zero for never; mu
+	behind   time.Time // since when blocks have been missing; zero when none is; mu
 }
 
 // NewTracker returns the Tracker of p, queued at now (or frozen, if p is).
@@ -149,8 +150,36 @@ func (t *Tracker) Status(now time.Time) Status {
 	return s
 }
 
+// A Standing is what [Tracker.Standing] tells in numbers.
+type Standing struct {
+	State         State
+	MissingBlocks uint64 // up to the newest tree head
+	MissingBytes  uint64
+	Behind        time.Time // since when blocks have been missing without a break; zero when none is
+	Newest        time.Time // when the newest tree head came; zero when nobody knows
+}
+
+// Standing returns how the pin stands at now, for who adds up many: it costs less
+// than [Tracker.Status].
+func (t *Tracker) Standing(now time.Time) Standing {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settleLocked(now)
+	s := t.status
+	return Standing{
+		State: s.State, Behind: t.behind, Newest: s.Newest,
+		MissingBlocks: s.Head.Length - min(s.Head.Length, s.Blocks), MissingBytes: s.Head.Bytes - min(s.Head.Bytes, s.HeldBytes),
+	}
+}
+
 // settleLocked brings State and Since up to the facts and the time.
 func (t *Tracker) settleLocked(now time.Time) {
+	switch missing := t.status.Blocks < t.status.Head.Length; {
+	case !missing:
+		t.behind = time.Time{}
+	case t.behind.IsZero():
+		t.behind = now
+	}
 	s := stateOf(t.status, t.over, now.Sub(t.progress))
 	if s == t.status.State {
 		return

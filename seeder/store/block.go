@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,9 @@ func (f *Feed) Block(i uint64, buf []byte) ([]byte, error) {
 		// What was dropped while we read may have been a hole already.
 		if f.drops.Load() != p.drops {
 			continue
+		}
+		if err != nil && !errors.Is(err, ErrNoBlock) {
+			_ = count(&f.s.failures.read, err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading block %d of feed %s: %w", i, f.dk, err)

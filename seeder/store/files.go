@@ -19,8 +19,9 @@ const maxOpenFiles = 64
 
 // files opens block files, and keeps the last ones open.
 type files struct {
-	root string
-	step func(what, path string) error // called before each change; see Config.fault
+	root     string
+	step     func(what, path string) error // called before each change; see Config.fault
+	failures *failures
 
 	mu   sync.Mutex
 	open map[string]*blockFile // by path; mu
@@ -36,7 +37,7 @@ type blockFile struct {
 }
 
 func newFiles(root string, step func(_, _ string) error) *files {
-	return &files{root: root, step: step, open: make(map[string]*blockFile), idle: list.New()}
+	return &files{root: root, step: step, failures: new(failures), open: make(map[string]*blockFile), idle: list.New()}
 }
 
 func (fs *files) dir(dk feed.DiscoveryKey) string { return filepath.Join(fs.root, dk.String()) }
@@ -132,7 +133,7 @@ func (fs *files) write(b *blockFile, data []byte, at int64) error {
 		return err
 	}
 	_, err := b.WriteAt(data, at)
-	return explain(err)
+	return explain(count(&fs.failures.write, err))
 }
 
 // sync brings what was written to the disk.
@@ -140,7 +141,7 @@ func (fs *files) sync(b *blockFile) error {
 	if err := fs.step("sync", b.path); err != nil {
 		return err
 	}
-	if err := fdatasync(b.File); err != nil {
+	if err := count(&fs.failures.write, fdatasync(b.File)); err != nil {
 		return explain(fmt.Errorf("syncing blocks: %w", err))
 	}
 	return nil

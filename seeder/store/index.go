@@ -17,9 +17,10 @@ import (
 
 // An index is the Badger database of a store. It is safe for concurrent use.
 type index struct {
-	dir  string
-	step func(_, _ string) error // see Config.fault
-	room *room
+	dir      string
+	step     func(_, _ string) error // see Config.fault
+	room     *room
+	failures *failures
 
 	maxSize, maxCount int // of a transaction, somewhat below Badger's own bounds
 
@@ -40,7 +41,7 @@ func openIndex(dir string, memTable int64, step func(_, _ string) error, room *r
 		return nil, explain(err)
 	}
 	x := &index{
-		dir: dir, step: step, room: room, db: db, log: newestLog(dir),
+		dir: dir, step: step, room: room, failures: new(failures), db: db, log: newestLog(dir),
 		maxSize: int(db.MaxBatchSize()) * 9 / 10, maxCount: int(db.MaxBatchCount()) * 9 / 10,
 	}
 	return x, durable.SyncDir(dir)
@@ -116,7 +117,7 @@ func (x *index) get(key []byte) (value []byte, err error) {
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, ErrNotFound
 	}
-	return value, err
+	return value, count(&x.failures.index, err)
 }
 
 // each calls fn for each key with a prefix, from the key from on (nil for the
@@ -196,6 +197,7 @@ func (x *index) check() error {
 func (x *index) fail(err error) error {
 	x.failMu.Lock()
 	defer x.failMu.Unlock()
+	_ = count(&x.failures.index, err)
 	if x.failed == nil {
 		x.failed = fmt.Errorf("the store cannot be written any more until it is opened anew: %w", err)
 	}

@@ -84,7 +84,7 @@ func (m *mender) root() uint64 {
 	for _, root := range m.st.Roots {
 		if feed.RightSpan(root.Index) >= 2*m.block {
 			if m.set(root) {
-				m.report(root.Index, 0, "tree node %d was damaged, and has been taken from the head")
+				m.report(root.Index, 0, true, "tree node %d was damaged, and has been taken from the head")
 			}
 			return root.Index
 		}
@@ -150,7 +150,7 @@ func (m *mender) repair(at uint64) bool {
 		m.set(n)
 	}
 	m.f.forgetPlacesLocked() // sizes may be others now
-	m.report(at, 0, "tree nodes below %d were damaged, and have been computed anew")
+	m.report(at, 0, true, "tree nodes below %d were damaged, and have been computed anew")
 	return true
 }
 
@@ -232,7 +232,7 @@ func (m *mender) drop(at uint64) {
 		}
 	}
 	m.f.forgetPlacesLocked()
-	m.report(at, lost, "tree nodes below %d are damaged")
+	m.report(at, lost, false, "tree nodes below %d are damaged")
 }
 
 // empty takes the nodes below at out of a page.
@@ -247,8 +247,8 @@ func (m *mender) empty(id pageID, at uint64) {
 	}
 }
 
-func (m *mender) report(at, lost uint64, format string) {
+func (m *mender) report(at, lost uint64, mended bool, format string) {
 	m.found = append(m.found, Damage{
-		Feed: m.f.key, Block: feed.LeftSpan(at) / 2, Lost: lost, What: fmt.Sprintf(format, at),
+		Feed: m.f.key, Block: feed.LeftSpan(at) / 2, Lost: lost, What: fmt.Sprintf(format, at), Mended: mended,
 	})
 }

@@ -42,7 +42,9 @@ func Open(dir string, cfg Config) (*Store, error) {
 		step = func(_, _ string) error { return nil }
 	}
 	s.room = &room{dir: dir, log: s.log}
+	s.failures = new(failures)
 	s.files = newFiles(filepath.Join(dir, feedsDir), step)
+	s.files.failures = s.failures
 	s.commits = newCommitter(s)
 	if err := s.open(cfg.memTable, step); err != nil {
 		s.files.close()
@@ -82,6 +84,7 @@ func (s *Store) open(memTable int64, step func(_, _ string) error) (err error) {
 	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), memTable, step, s.room); err != nil {
 		return err
 	}
+	s.index.failures = s.failures
 	if err := s.checkVersion(); err != nil {
 		return err
 	}

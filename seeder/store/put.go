@@ -157,7 +157,7 @@ func (f *Feed) writeLocked(g *generation, offset uint64, value []byte) error {
 	if file == nil {
 		var err error
 		if file, err = f.s.files.acquire(f.dk, g.number, true); err != nil {
-			return err
+			return count(&f.s.failures.write, err)
 		}
 		f.touched[g.number] = file
 	}

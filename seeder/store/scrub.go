@@ -17,8 +17,10 @@ import (
 type Damage struct {
 	Feed  feed.Key
 	Block uint64 // the block; of a damaged tree node, the first block below it
-	Lost  uint64 // blocks that no longer count as stored by it; 0 when it could be mended here
+	Lost  uint64 // blocks that no longer count as stored by it
 	What  string // in a few words
+	// Mended says that it could be mended here, from what else is stored.
+	Mended bool
 }
 
 // scrubStep is how many bytes are read between two looks at the clock.
@@ -70,6 +72,7 @@ func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damag
 		if err != nil {
 			return err
 		}
+		f.s.scrubbedBytes.Add(uint64(len(value)))
 		for n := len(value) + scrubOverhead; n > 0; n -= scrubStep {
 			if err := limit.WaitN(ctx, min(n, scrubStep)); err != nil {
 				return err

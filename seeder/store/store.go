@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"cobox/seeder/feed"
 )
@@ -23,14 +24,16 @@ type Config struct {
 
 // A Store is an open store. It is safe for concurrent use.
 type Store struct {
-	dir     string
-	log     *slog.Logger
-	room    *room
-	index   *index
-	files   *files
-	pages   *pageCache
-	commits *committer
-	unlock  func() error
+	dir           string
+	log           *slog.Logger
+	room          *room
+	index         *index
+	files         *files
+	pages         *pageCache
+	commits       *committer
+	failures      *failures
+	scrubbedBytes atomic.Uint64
+	unlock        func() error
 
 	making sync.Mutex // one feed is made or deleted at a time
 
@@ -145,11 +148,19 @@ type Stats struct {
 	IndexBytes   uint64 // that the index takes on the disk
 	FreeBytes    uint64 // of the disk; 0 when nobody knows
 	PendingBytes uint64 // put and not synced yet, about
+	// ScrubbedBytes is what scrubs have read back since the store was opened.
+	ScrubbedBytes uint64
+	// Failures since the store was opened: blocks that could not be read, blocks that
+	// could not be written or synced, and changes that the index did not take.
+	ReadFailures, WriteFailures, IndexFailures uint64
 }
 
 // Stats returns the sizes of the store.
 func (s *Store) Stats() Stats {
-	st := Stats{PendingBytes: s.commits.pending(), IndexBytes: s.index.bytes()}
+	st := Stats{
+		PendingBytes: s.commits.pending(), IndexBytes: s.index.bytes(), ScrubbedBytes: s.scrubbedBytes.Load(),
+		ReadFailures: s.failures.read.Load(), WriteFailures: s.failures.write.Load(), IndexFailures: s.failures.index.Load(),
+	}
 	st.FreeBytes, _ = freeBytes(s.dir)
 	for _, f := range s.all() {
 		blocks, bytes := f.Held()

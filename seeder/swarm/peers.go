@@ -20,6 +20,7 @@ type PeerInfo struct {
 	Transport string // "tcp", "quic" or "relay"
 	Limited   bool   // the relay bounds time and bytes
 	Inbound   bool   // the peer dialled us
+	Local     bool   // by an address of the local network, or of this computer
 	Since     time.Time
 	Streams   int // over all its connections, libp2p's own included
 }
@@ -39,7 +40,7 @@ func (h *Host) Peers() []PeerInfo {
 		stat := c.Stat()
 		p := PeerInfo{
 			ID: PeerID(id), Route: h.routeOf(c), Transport: transportOf(c), Limited: stat.Limited,
-			Inbound: stat.Direction == network.DirInbound, Since: stat.Opened,
+			Inbound: stat.Direction == network.DirInbound, Since: stat.Opened, Local: local(c),
 		}
 		for _, c := range all {
 			p.Streams += c.Stat().NumStreams
@@ -48,6 +49,17 @@ func (h *Host) Peers() []PeerInfo {
 	}
 	slices.SortFunc(out, func(a, b PeerInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return out
+}
+
+// HasRelay reports whether others can reach us by way of a relay.
+func (h *Host) HasRelay() bool {
+	return slices.ContainsFunc(h.p2p.Addrs(), func(a multiaddr.Multiaddr) bool { return has(a, multiaddr.P_CIRCUIT) })
+}
+
+// local reports whether a connection's other end is in the local network.
+func local(c network.Conn) bool {
+	a := addrOf(c.RemoteMultiaddr())
+	return !relayed(c) && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast())
 }
 
 // ClosePeer ends all connections to peer, and with them its streams. The peer may
