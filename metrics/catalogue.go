@@ -3,6 +3,7 @@ package metrics
 import (
 	"cobox/appliance/health"
 	"cobox/appliance/sensors"
+	"cobox/seeder/api"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -131,7 +132,7 @@ func catalogue() []family {
 		{"cobox_replication_stalls_total", "Times that a peer sat on requests until others got them.", counter, none, 1},
 		{"cobox_replication_no_data_total", "Requests of peers that the box could not answer with data.", counter, none, 1},
 		{"cobox_replication_duplicate_blocks_total", "Blocks that came although they were stored by then.", counter, none, 1},
-		{"cobox_peers", "Connected peers by kind of connection: local, direct, hole-punched, relay, hypercore.", gauge, []string{"connection"}, len(Connections)},
+		{"cobox_peers", "Connected peers by kind of connection: local, direct, hole-punched, relay, hypercore.", gauge, []string{"connection"}, len(api.Connections)},
 		{"cobox_nat_state", "1 for whether the box's addresses can be dialled from outside: public, private or unknown.", gauge, []string{"state"}, 3},
 		{"cobox_reach_state", "1 for how others reach the box: direct, hole-punched, relayed, none or unknown.", gauge, []string{"state"}, len(health.Reaches) + 1},
 

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"cobox/appliance/sensors"
 	"cobox/metrics"
 	"cobox/metrics/metricstest"
+	"cobox/seeder/api"
+	"cobox/seeder/identity"
 	"cobox/seeder/pin"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,7 +165,7 @@ func TestLines(t *testing.T) {
 			`cobox_volume_present{volume="data"} 0`, `cobox_health{state="failed"} 1`,
 			`cobox_health_check{check="disk",state="failed"} 1`, `cobox_health_check{check="pins",state="blocked"} 1`,
 		}},
-		{"store closed", func(s *metrics.Snapshot) { s.Seeder.Store.Trouble = health.StoreDamaged }, []string{`cobox_store_open 0`}},
+		{"store closed", func(s *metrics.Snapshot) { s.Seeder.Store.Trouble = api.StoreDamaged }, []string{`cobox_store_open 0`}},
 		{"seeder silent", func(s *metrics.Snapshot) { s.Seeder = nil }, []string{`cobox_program_up{program="seederd"} 0`}},
 		{"worn", func(s *metrics.Snapshot) {
 			s.Machine.Disks[0].Wear = new(float64)
@@ -173,7 +176,7 @@ func TestLines(t *testing.T) {
 		{"words from a newer seeder", func(s *metrics.Snapshot) {
 			s.Seeder.NAT, s.Seeder.Reach = "sideways", "by pigeon"
 			s.Seeder.Pins = map[pin.State]int{"resting": 4}
-			s.Seeder.Peers = map[metrics.Connection]int{"pigeon": 3}
+			s.Seeder.Peers = map[api.Connection]int{"pigeon": 3}
 			s.Machine.Boot.Cause = "pigeon"
 		}, []string{
 			`cobox_nat_state{state="unknown"} 1`, `cobox_reach_state{state="unknown"} 1`, `cobox_pins{state="complete"} 0`,
@@ -184,7 +187,9 @@ func TestLines(t *testing.T) {
 			`version="?` + strings.Repeat("9", 63) + `"`,
 		}},
 		{"a partner twice", func(s *metrics.Snapshot) { s.Partners[1].Number = 1 }, []string{`cobox_partners 1`}},
-		{"a program twice", func(s *metrics.Snapshot) { s.Programs = append(s.Programs, s.Programs[0], s.Seeder.Program) }, []string{`cobox_program_up{program="provisiond"} 1`}},
+		{"a program twice", func(s *metrics.Snapshot) {
+			s.Programs = append(s.Programs, s.Programs[0], sensors.Program(s.Seeder.Program))
+		}, []string{`cobox_program_up{program="provisiond"} 1`}},
 	} {
 		s := metricstest.Box(now, 2, 20)
 		c.change(&s)
@@ -264,12 +269,13 @@ func TestBadSnapshot(t *testing.T) {
 
 func TestSeederJSON(t *testing.T) {
 	want := *metricstest.Box(now, 1, 5).Seeder
-	want.Partners = map[string]metrics.Keeping{"pk": {UsedBytes: 3, Pins: map[pin.State]int{pin.Stalled: 1}, Seen: now}}
+	partner := identity.PartnerKeyOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	want.Partners = map[identity.PartnerKey]api.Keeping{partner: {UsedBytes: 3, Pins: map[pin.State]int{pin.Stalled: 1}, Seen: now}}
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got metrics.Seeder
+	var got api.Figures
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}

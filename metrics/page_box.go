@@ -61,7 +61,7 @@ func (p page) programs(s *Snapshot) {
 		}
 	}
 	if s.Seeder != nil {
-		p.program(seederd, s.Seeder.Program)
+		p.program(seederd, sensors.Program(s.Seeder.Program))
 	} else if s.Asked {
 		p.put("cobox_program_up", 0, seederd)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cobox/appliance/health"
+	"cobox/seeder/api"
 	"cobox/seeder/pin"
 )
 
@@ -24,8 +25,8 @@ func (p page) seeder(s *Snapshot) {
 	p.replication(s.Seeder)
 }
 
-func (p page) store(s *Seeder) {
-	open := s.Store.Trouble == health.StoreOpen
+func (p page) store(s *api.Figures) {
+	open := s.Store.Trouble == api.StoreOpen
 	p.putBool("cobox_store_open", open)
 	if !open {
 		return
@@ -48,7 +49,7 @@ func (p page) store(s *Seeder) {
 	p.putUint("cobox_scrub_damaged_blocks", s.Scrub.Damaged)
 }
 
-func (p page) feeds(s *Seeder) {
+func (p page) feeds(s *api.Figures) {
 	for _, state := range states() {
 		p.put("cobox_pins", float64(s.Pins[state]), string(state))
 	}
@@ -60,7 +61,7 @@ func (p page) feeds(s *Seeder) {
 	p.putUint("cobox_feeds_forks_total", s.Feeds.Forks)
 }
 
-func (p page) replication(s *Seeder) {
+func (p page) replication(s *api.Figures) {
 	r := s.Replication
 	p.put("cobox_replication_sessions", float64(r.Sessions))
 	p.putUint("cobox_replication_received_blocks_total", r.ReceivedBlocks)
@@ -72,14 +73,14 @@ func (p page) replication(s *Seeder) {
 	p.putUint("cobox_replication_stalls_total", r.Stalls)
 	p.putUint("cobox_replication_no_data_total", r.NoData)
 	p.putUint("cobox_replication_duplicate_blocks_total", r.DuplicateBlocks)
-	for _, c := range Connections {
+	for _, c := range api.Connections {
 		p.put("cobox_peers", float64(s.Peers[c]), string(c))
 	}
-	nat := oneOf(s.NAT, []NAT{PublicNAT, PrivateNAT})
-	for _, state := range []NAT{PublicNAT, PrivateNAT, unknown} {
+	nat := oneOf(s.NAT, []api.NAT{api.PublicNAT, api.PrivateNAT})
+	for _, state := range []api.NAT{api.PublicNAT, api.PrivateNAT, unknown} {
 		p.putBool("cobox_nat_state", nat == state, string(state))
 	}
-	reach := oneOf(s.Reach, health.Reaches[:])
+	reach := oneOf(health.Reach(s.Reach), health.Reaches[:])
 	for _, state := range append(health.Reaches[:], unknown) {
 		p.putBool("cobox_reach_state", reach == state, string(state))
 	}
@@ -127,7 +128,7 @@ func (p page) partner(name string, partner Partner, asked bool) {
 
 // sum adds up what can be added. What is silent or ends first does not show in it.
 func sum(list []Partner) Partner {
-	all := Partner{Keeping: Keeping{Pins: make(map[pin.State]int)}}
+	all := Partner{Keeping: api.Keeping{Pins: make(map[pin.State]int)}}
 	later := func(a, b time.Time) time.Time {
 		if b.After(a) {
 			return b

@@ -52,6 +52,8 @@ type Agent struct {
 	recovery recoveries                   // mu
 	changed  chan struct{}                // mu; closed and replaced when the state changes
 	ended    []identity.PartnerKey        // mu; partners whose notice is over
+	seen     time.Time                    // mu; when an operator was last there
+	seenKept time.Time                    // mu; what of it is on the disk
 }
 
 // timeFile holds the last known good time, so that a box without a clock of its
@@ -82,6 +84,8 @@ func Open(cfg Config) (*Agent, error) {
 		return nil, fmt.Errorf("opening the authority: %w", err)
 	}
 	a.floor = chain.NewFloor(a.cfg.Built, a.keptTime())
+	a.seen = a.readSeen()
+	a.seenKept = a.seen
 	a.recovery.kept, a.recovery.began = a.readWait(), a.cfg.Uptime()
 	var err error
 	if a.chain, err = chain.Open(filepath.Join(cfg.State, chainDir), a.box); a.chain == nil {
@@ -167,6 +171,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 		c := a.clock()
 		a.look(c)
+		a.keepSeen()
 		if c.Trusted && c.Now.Sub(kept) >= keepEvery {
 			kept = c.Now
 			text := c.Now.UTC().Format(time.RFC3339) + "\n"

@@ -252,7 +252,7 @@ func TestReopen(t *testing.T) {
 // serve runs a server on an agent's socket.
 func serve(t *testing.T, a *provision.Agent, dir string) *http.Client {
 	t.Helper()
-	s := provision.NewServer(a)
+	s := provision.NewServer(a, provision.Views{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

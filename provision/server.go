@@ -30,6 +30,7 @@ import (
 // those who hold a code.
 type Server struct {
 	agent  *Agent
+	views  Views
 	log    *slog.Logger
 	local  *http.Server // for seederd
 	remote *http.Server // for operators, on streams that seederd hands on
@@ -38,10 +39,10 @@ type Server struct {
 	box    *pairing.Box
 }
 
-// NewServer returns a server for an agent.
-func NewServer(a *Agent) *Server {
+// NewServer returns a server for an agent, that shows operators the views.
+func NewServer(a *Agent, views Views) *Server {
 	s := &Server{
-		agent: a, log: a.log, box: pairing.NewBox(a.cfg.Key, codes{a}), seeder: api.SocketClient(api.SocketPath(a.cfg.State)),
+		agent: a, views: views, log: a.log, box: pairing.NewBox(a.cfg.Key, codes{a}), seeder: api.SocketClient(api.SocketPath(a.cfg.State)),
 		conns: &handedOn{in: make(chan net.Conn), closed: make(chan struct{})},
 	}
 	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
@@ -213,6 +214,7 @@ func (s *Server) remoteHandler() http.Handler {
 				api.WriteError(w, &api.Error{Code: api.Unauthorised, Text: "this needs the role " + string(need), Hint: "ask an owner of the box"})
 				return
 			}
+			s.agent.noteSeen()
 			fn(w, r, role)
 		})
 	}
@@ -220,6 +222,7 @@ func (s *Server) remoteHandler() http.Handler {
 		api.WriteAnswer(w, s.state(role))
 	})
 	handle("GET /v1/status", chain.Observer, func(w http.ResponseWriter, r *http.Request, _ chain.Role) { s.getStatus(w, r) })
+	s.handleViews(handle)
 	handle("GET /v1/log", chain.Observer, func(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
 		if err := s.agent.chain.Export(w); err != nil {
 			s.log.Warn("exporting the chain", "error", err)

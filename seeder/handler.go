@@ -63,6 +63,7 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	if socket {
 		handle("POST /v1/grants", mayWrite, s.postGrant)
 		handle("POST /v1/sample", mayRead, s.postSample)
+		handle("GET /v1/figures", mayRead, func(caller, *http.Request) (any, error) { return s.Figures(), nil })
 	} else {
 		mux.HandleFunc("POST /v1/hello", s.postHello)
 	}
@@ -133,6 +134,7 @@ func (s *Seeder) postHello(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.lounge.leave(peer)
+	s.tally.heard(welcome.Partner, time.Now(), time.Time{})
 	api.WriteAnswer(w, welcome)
 }
 

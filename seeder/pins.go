@@ -311,13 +311,18 @@ func (s *Seeder) look(key feed.Key, now time.Time) {
 	blocks, bytes := k.feed.Held()
 	peers := len(s.exchange.Progress(key).Remotes)
 	frozen := k.feed.Frozen()
+	news := false
 	for _, h := range pins {
 		h.tracker.Peers(peers, now)
 		h.tracker.Seen(head, now)
 		h.tracker.Held(blocks, bytes, now)
 		if frozen != nil && !h.tracker.Pin().Frozen {
 			s.freeze(h, frozen, now)
+			news = true
 		}
+	}
+	if news {
+		s.tally.forked()
 	}
 }
 

@@ -48,7 +48,10 @@ type Config struct {
 	// are served while its setting "hypercore" is on.
 	Hypercore string
 	// Trace hears what is said in replication (see replicate.Config); nil for none.
-	Trace   func(line string)
+	Trace func(line string)
+	// Program tells what the program uses of the machine, for the figures; nil for
+	// nothing.
+	Program func() api.Program
 	Version string
 	Log     *slog.Logger
 }
@@ -70,6 +73,7 @@ type Seeder struct {
 	ledger   *pin.Ledger
 	access   access
 	started  time.Time
+	tally    tally
 
 	strangers strangers
 	lounge    lounge
@@ -132,6 +136,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	if s.store, err = store.Open(filepath.Join(cfg.State, "store"), store.Config{Log: cfg.Log}); err != nil {
 		return nil, err
 	}
+	s.loadTally()
 	s.exchange = replicate.New(replicate.Config{Log: cfg.Log, Trace: cfg.Trace})
 	if !cfg.Authority {
 		if err := s.loadGrants(); err != nil {
@@ -380,7 +385,9 @@ func (s *Seeder) scrub(ctx context.Context) error {
 		return nil
 	}
 	for {
+		s.tally.scrubBegins(s.store.Stats(), time.Now())
 		err := s.store.Scrub(ctx, s.cfg.ScrubRate, s.damaged)
+		s.tally.scrubEnds(err == nil, time.Now())
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -397,6 +404,7 @@ func (s *Seeder) scrub(ctx context.Context) error {
 
 // damaged has what was found to be bad on the disk fetched again.
 func (s *Seeder) damaged(d store.Damage) {
+	s.tally.damaged(d)
 	s.log.Error("damage found on the disk: the block will be fetched again", "feed", d.Feed.DiscoveryKey(), "block", d.Block, "what", d.What)
 	s.exchange.Retry(d.Feed)
 }
@@ -414,6 +422,7 @@ func (s *Seeder) Close() error {
 		s.setDoor(nil)
 	}
 	if s.store != nil {
+		errs = append(errs, s.saveTally(time.Now(), true))
 		errs = append(errs, s.store.Close())
 		s.store = nil
 	}

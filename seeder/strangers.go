@@ -31,6 +31,13 @@ type strangers struct {
 // wait waits until all have left.
 func (s *strangers) wait() { s.wg.Wait() }
 
+// count returns how many are there.
+func (s *strangers) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.in)
+}
+
 // enter runs serve for a new connection, in the background, when there is room.
 // When there is none, the one that has been there longest and proved nothing is
 // put out: so nobody keeps others out by being silent.

@@ -13,3 +13,10 @@ func statfs(path string, v *Volume) error {
 	v.Files, v.FilesFree = st.Files, st.Ffree
 	return nil
 }
+
+// SameVolume reports whether two folders are on one file system. What is not there
+// is on that of the other.
+func SameVolume(a, b string) bool {
+	var sa, sb unix.Stat_t
+	return unix.Stat(a, &sa) != nil || unix.Stat(b, &sb) != nil || sa.Dev == sb.Dev
+}

@@ -9,6 +9,7 @@ import (
 	"cobox/appliance/health"
 	"cobox/appliance/sensors"
 	"cobox/metrics"
+	"cobox/seeder/api"
 	"cobox/seeder/pin"
 )
 
@@ -63,22 +64,22 @@ func Box(now time.Time, partners, feeds int) metrics.Snapshot {
 		Operator:  health.Operator{Paired: true, Seen: now.Add(-time.Minute)},
 		Operators: 2,
 		Asked:     true,
-		Seeder: &metrics.Seeder{
-			Program:     program("seederd"),
-			Store:       metrics.Store{Feeds: feeds, Blocks: uint64(feeds) * 1000, Bytes: uint64(feeds) * 1e8, IndexBytes: uint64(feeds) * 1e5},
-			Replication: metrics.Replication{Sessions: 3, ReceivedBlocks: 9e5, ReceivedBytes: 9e10, SentBlocks: 1e5, SentBytes: 1e10, Heads: 4000},
-			Feeds:       metrics.Feeds{NewestHead: now.Add(-20 * time.Minute)},
-			Scrub:       metrics.Scrub{Since: now.Add(-1000 * time.Hour), Running: true, Progress: 0.4, Finished: now.Add(-10 * 24 * time.Hour), CheckedBytes: 8e11},
+		Seeder: &api.Figures{
+			Program:     api.Program(program("seederd")),
+			Store:       api.StoreFigures{Feeds: feeds, Blocks: uint64(feeds) * 1000, Bytes: uint64(feeds) * 1e8, IndexBytes: uint64(feeds) * 1e5},
+			Replication: api.ReplicationFigures{Sessions: 3, ReceivedBlocks: 9e5, ReceivedBytes: 9e10, SentBlocks: 1e5, SentBytes: 1e10, Heads: 4000},
+			Feeds:       api.FeedFigures{NewestHead: now.Add(-20 * time.Minute)},
+			Scrub:       api.ScrubFigures{Since: now.Add(-1000 * time.Hour), Running: true, Progress: 0.4, Finished: now.Add(-10 * 24 * time.Hour), CheckedBytes: 8e11},
 			Pins:        map[pin.State]int{pin.Complete: feeds},
-			Peers:       map[metrics.Connection]int{metrics.DirectPeer: 4, metrics.Local: 1},
-			NAT:         metrics.PublicNAT,
-			Reach:       health.Direct,
+			Peers:       map[api.Connection]int{api.DirectPeer: 4, api.LocalPeer: 1},
+			NAT:         api.PublicNAT,
+			Reach:       api.Direct,
 		},
 	}
 	for i := range partners {
 		s.Partners = append(s.Partners, metrics.Partner{
 			Number: uint64(i + 1), QuotaBytes: 1e11, MaxFeeds: 2000, Until: now.Add(365 * 24 * time.Hour), Tolerance: 72 * time.Hour,
-			Keeping: metrics.Keeping{
+			Keeping: api.Keeping{
 				UsedBytes: 6e10, ReservedBytes: 1e9, Feeds: feeds / partners, Pins: map[pin.State]int{pin.Complete: feeds / partners},
 				NewestHead: now.Add(-20 * time.Minute), Seen: now.Add(-5 * time.Minute),
 			},

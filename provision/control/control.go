@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"time"
 
+	"cobox/appliance/health"
 	"cobox/provision/chain"
 	"cobox/seeder/api"
 	"cobox/seeder/identity"
@@ -62,8 +63,9 @@ type Client struct {
 }
 
 const (
-	maxAnswer = 32 << 20           // bytes; a chain's state with all that it may hold
-	maxLog    = chain.MaxBytes * 2 // bytes
+	maxAnswer  = 32 << 20           // bytes; a chain's state with all that it may hold
+	maxMetrics = 4 << 20            // bytes; about 1200 series with their help
+	maxLog     = chain.MaxBytes * 2 // bytes
 )
 
 // State returns how ownership of the box stands.
@@ -85,6 +87,36 @@ func (c *Client) Order(ctx context.Context, st identity.Statement) (chain.Head, 
 	var h Head
 	err := c.call(ctx, http.MethodPost, "/v1/orders", Order{st.String()}, &h)
 	return h.Head, err
+}
+
+// Health returns how the box is, check by check.
+func (c *Client) Health(ctx context.Context) (r health.Report, err error) {
+	err = c.call(ctx, http.MethodGet, "/v1/health", nil, &r)
+	return r, err
+}
+
+// Metrics writes the box's metrics to w, in Prometheus' text format. It writes
+// nothing but a whole page.
+func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
+	resp, err := c.do(ctx, http.MethodGet, "/v1/metrics", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return api.ReadAnswer(resp, maxMetrics, nil)
+	}
+	page, err := io.ReadAll(io.LimitReader(resp.Body, maxMetrics+1))
+	if err == nil && len(page) > maxMetrics {
+		err = errors.New("they are more than a box has")
+	}
+	if err == nil {
+		_, err = w.Write(page)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the box's metrics: %w", err)
+	}
+	return nil
 }
 
 // Log writes the box's chain to w, statement by statement, as chain.Replay

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"cobox/appliance/health"
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/seeder/api"
@@ -135,6 +136,12 @@ func (l *Link) Status(ctx context.Context) (api.BoxStatus, error) {
 	l.Box.at(st.Addrs[:min(len(st.Addrs), maxAddrs)]...)
 	return st, l.session.home.Keep(l.Box)
 }
+
+// Health returns how the box is, check by check.
+func (l *Link) Health(ctx context.Context) (health.Report, error) { return l.client.Health(ctx) }
+
+// Metrics writes the box's metrics to w, in Prometheus' text format.
+func (l *Link) Metrics(ctx context.Context, w io.Writer) error { return l.client.Metrics(ctx, w) }
 
 // tries is how often an order is signed again because another came before it.
 const tries = 5

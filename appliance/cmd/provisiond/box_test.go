@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cobox/appliance/health"
 	"cobox/provision"
 	"cobox/provision/chain"
 	"cobox/provision/control"
@@ -207,6 +208,22 @@ func TestBox(t *testing.T) {
 	})
 	if st, err := stranger.control(t, b).State(t.Context()); err == nil {
 		t.Errorf("a stranger reads %+v", st)
+	}
+
+	// Who owns the box sees how it is, and nobody else does.
+	if r, err := owner.control(t, b).Health(t.Context()); err != nil || len(r.Checks) != len(health.Checks()) {
+		t.Errorf("the owner sees the health %+v, %v", r, err)
+	}
+	var page strings.Builder
+	if err := owner.control(t, b).Metrics(t.Context(), &page); err != nil || !strings.Contains(page.String(), "\ncobox_store_open 1\n") {
+		t.Errorf("the owner sees the metrics %s, %v", page.String(), err)
+	}
+	page.Reset()
+	if err := stranger.control(t, b).Metrics(t.Context(), &page); err == nil || page.Len() > 0 {
+		t.Errorf("a stranger reads metrics: %s", page.String())
+	}
+	if r, err := stranger.control(t, b).Health(t.Context()); err == nil {
+		t.Errorf("a stranger reads %+v", r)
 	}
 
 	invite, err := label.New(rand.Reader)

@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"cobox/appliance/health"
+	"cobox/appliance/vitals"
+	"cobox/metrics"
 	"cobox/provision"
 	"cobox/provision/chain"
 	"cobox/seeder/boxkey"
@@ -87,10 +90,16 @@ func serve(ctx context.Context, cfg provision.Config, errOut io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
 	log.Info("authority runs", "version", cfg.Version)
-	server := provision.NewServer(agent)
+	look := vitals.New(vitals.Config{
+		State: cfg.State, Version: cfg.Version, Chain: agent.State, OperatorSeen: agent.OperatorSeen,
+		Clock: func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }, Log: log,
+	})
+	exporter := metrics.New(look.Snapshot)
+	server := provision.NewServer(agent, provision.Views{Health: look.Report, Metrics: exporter.WriteText})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return agent.Run(ctx) })
 	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return look.Run(ctx) })
 	return g.Wait()
 }
 

@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"cobox/appliance/sensors"
 	"cobox/seeder"
 	"cobox/seeder/api"
 	"cobox/seeder/cli"
@@ -70,6 +71,7 @@ func serve(ctx context.Context, s *settings, errOut io.Writer) error {
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
 	cfg := s.config
 	cfg.Log, cfg.Version = log, version()
+	cfg.Program = func() api.Program { return api.Program(sensors.Self("seederd")) }
 	if s.trace {
 		cfg.Trace = func(line string) { fmt.Fprintf(errOut, "trace: %s\n", line) }
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"cobox/appliance/health"
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/provision/operator"
@@ -57,6 +58,9 @@ With -socket it asks a box that runs on this computer, without a key.` + about,
 				s := standing{
 					Box: l.Box, Route: l.Route(), Authority: st, Seeder: &seeder, Partners: listPartners(l, &st.Chain, &seeder),
 				}
+				if s.Health, err = l.Health(ctx); err != nil {
+					return err
+				}
 				return c.Print(&s, s.write)
 			})
 		},
@@ -70,6 +74,7 @@ type standing struct {
 	Authority *control.State  `json:"authority"`
 	Seeder    *api.BoxStatus  `json:"seeder"`
 	Partners  []listedPartner `json:"partners"`
+	Health    health.Report   `json:"health"`
 }
 
 func (s *standing) write(w io.Writer) {
@@ -78,6 +83,7 @@ func (s *standing) write(w io.Writer) {
 	fmt.Fprintf(w, "reached: %s; from outside: %s\n", s.Route, reachText(seeder.Reach))
 	fmt.Fprintf(w, "you are %s; %d operators, %d open invites, order %d of ownership %d\n", roleText(a.Role), len(a.Chain.Members), len(a.Chain.Invites), a.Chain.Seq, a.Chain.Epoch)
 	s.writeAlerts(w)
+	s.writeHealth(w)
 	fmt.Fprintf(w, "keeps %d feeds, %s; %s free\n", seeder.Store.Feeds, humanize.Bytes(seeder.Store.Bytes), humanize.Bytes(seeder.Store.FreeBytes))
 	fmt.Fprintf(w, "since start: %s in, %s out\n", humanize.Bytes(seeder.Traffic.BytesIn), humanize.Bytes(seeder.Traffic.BytesOut))
 	if seeder.Hypercore != nil {
@@ -91,6 +97,43 @@ func (s *standing) write(w io.Writer) {
 		fmt.Fprintln(w)
 		writePinStates(w, seeder)
 	}
+}
+
+// writeHealth shows the tree of checks: of each that is not fine, what is wrong and
+// what to do.
+func (s *standing) writeHealth(w io.Writer) {
+	fmt.Fprintf(w, "health: %s\n", s.Health.State)
+	writeChecks(w, s.Health.Checks, "", "  ")
+}
+
+// writeChecks writes the checks under one, and below each those under it.
+func writeChecks(w io.Writer, checks []health.Result, under health.Check, indent string) {
+	for _, r := range checks {
+		if r.Under != under {
+			continue
+		}
+		text := ""
+		if r.State != health.OK {
+			text = ": " + r.Text.EN
+		}
+		fmt.Fprintf(w, "%s%s %s%s\n", indent, stateMark(r.State), r.Title.EN, text)
+		writeChecks(w, checks, r.Check, indent+"  ")
+	}
+}
+
+// stateMark is the word that stands before a check.
+func stateMark(s health.State) string {
+	switch s {
+	case health.Failed:
+		return "FAILED "
+	case health.Warning:
+		return "warning"
+	case health.Blocked:
+		return "blocked"
+	case health.Unknown:
+		return "unknown"
+	}
+	return "ok     "
 }
 
 // writeAlerts says what needs a person.

@@ -1,0 +1,109 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"cobox/appliance/health"
+	"cobox/provision/chain"
+	"cobox/seeder/api"
+	"cobox/seeder/durable"
+)
+
+// Views are what operators see of the box beside its chain. What is nil is not there.
+type Views struct {
+	Health  func() health.Report
+	Metrics func(w io.Writer) error // in Prometheus' text format
+}
+
+// metricsType is the content type of Prometheus' text format.
+const metricsType = "text/plain; version=0.0.4; charset=utf-8"
+
+// handleViews answers operators who look at the box.
+func (s *Server) handleViews(handle func(pattern string, need chain.Role, fn func(http.ResponseWriter, *http.Request, chain.Role))) {
+	if s.views.Health != nil {
+		handle("GET /v1/health", chain.Observer, func(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
+			api.WriteAnswer(w, s.views.Health())
+		})
+	}
+	if s.views.Metrics != nil {
+		handle("GET /v1/metrics", chain.Observer, s.getMetrics)
+	}
+}
+
+func (s *Server) getMetrics(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
+	var page strings.Builder // whole or not at all
+	if err := s.views.Metrics(&page); err != nil {
+		s.log.Error("showing metrics", "error", err)
+		api.WriteError(w, fmt.Errorf("showing metrics: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", metricsType)
+	_, _ = io.WriteString(w, page.String()) // the caller has gone when this fails
+}
+
+// seenFile holds when an operator was last there, so that a restart does not make
+// an operator of one who has forgotten the box.
+const seenFile = "own/operator-seen"
+
+// OperatorSeen returns when an operator's program last spoke with the box; zero when
+// none has.
+func (a *Agent) OperatorSeen() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen
+}
+
+// noteSeen notes that an operator is there now.
+func (a *Agent) noteSeen() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = time.Now()
+}
+
+// NotBefore returns a time that has passed for certain.
+func (a *Agent) NotBefore() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.floor.Good()
+}
+
+// readSeen reads when an operator was last there; zero when nobody knows.
+func (a *Agent) readSeen() time.Time {
+	text, err := os.ReadFile(filepath.Join(a.cfg.State, seenFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}
+	}
+	if err == nil {
+		var t time.Time
+		if t, err = time.Parse(time.RFC3339, strings.TrimSpace(string(text))); err == nil {
+			return t
+		}
+	}
+	a.log.Warn("reading when an operator was last here", "error", err)
+	return time.Time{}
+}
+
+// keepSeen writes when an operator was last there, at most once an hour.
+func (a *Agent) keepSeen() {
+	a.mu.Lock()
+	seen, kept := a.seen, a.seenKept
+	a.mu.Unlock()
+	if seen.Sub(kept) < keepEvery {
+		return
+	}
+	if err := durable.WriteFile(filepath.Join(a.cfg.State, seenFile), []byte(seen.UTC().Format(time.RFC3339)+"\n"), 0o600); err != nil {
+		a.log.Error("keeping when an operator was here", "error", err)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seenKept = seen
+}
