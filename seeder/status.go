@@ -49,6 +49,7 @@ func (s *Seeder) postSample(_ caller, r *http.Request) (any, error) {
 	var sample api.Sample
 	err := s.store.Scrub(ctx, 0, func(d store.Damage) {
 		sample.Damaged++
+		s.tally.damaged(d)
 		s.exchange.Retry(d.Feed)
 	})
 	if sample.Whole = err == nil; !sample.Whole && !errors.Is(err, context.DeadlineExceeded) {

@@ -21,6 +21,7 @@ import (
 	"cobox/appliance/sensors"
 	"cobox/metrics"
 	"cobox/metrics/metricstest"
+	"cobox/seeder/api"
 )
 
 var (
@@ -172,7 +173,7 @@ func shown() map[string]page.Facts {
 		"healthy":  box(func(*metrics.Snapshot) {}),
 		"unpaired": unpaired,
 		"closed":   closed,
-		"warning":  box(func(s *metrics.Snapshot) { s.Machine.Temperatures[0].Celsius = 78.4; s.Seeder.Reach = health.Relayed }),
+		"warning":  box(func(s *metrics.Snapshot) { s.Machine.Temperatures[0].Celsius = 78.4; s.Seeder.Reach = api.Relayed }),
 		"failing": box(func(s *metrics.Snapshot) {
 			s.Machine.Volumes[1] = sensors.Volume{Name: health.DataVolume}
 			s.Machine.Power.UnderVoltage.Now = true
