@@ -20,6 +20,9 @@ type RestoreOptions struct {
 	// folder, one with a slash matches paths from the root; "**" stands for any
 	// number of folders, and folders come with all that is in them.
 	Include []string
+	// Only selects files by their paths, as [Reader.Walk] gives them, with the
+	// folders on the way to them and nothing else; nil selects what Include does.
+	Only map[string]struct{}
 	// Overwrite replaces files and links that are different in the destination.
 	Overwrite bool
 	// Owner restores user and group IDs, which takes the rights of root.
@@ -78,7 +81,7 @@ func Restore(ctx context.Context, r *Reader, s *Snapshot, dest string, o Restore
 		linked: make(map[inode]*linkedFile),
 		done:   Progress{TotalFiles: s.Totals.Files, TotalBytes: s.Totals.Bytes},
 	}
-	if len(include) > 0 { // the totals of what is selected are not known
+	if len(include) > 0 || o.Only != nil { // the totals of what is selected are not known
 		rs.done = Progress{}
 	}
 	if err := rs.run(ctx, s); err != nil {
@@ -202,7 +205,7 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 	if name == r.temp || strings.HasPrefix(name, r.temp+"/") {
 		return damaged("entry with the name of our temporary folder")
 	}
-	selected, below := r.include.match(name)
+	selected, below := r.selects(name)
 	if !selected && n.Type != TypeDir {
 		return nil
 	}
@@ -240,6 +243,15 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	return nil
+}
+
+// selects reports whether an entry is to be restored, or something below it may be.
+func (r *restore) selects(name string) (selected, below bool) {
+	if r.Only == nil {
+		return r.include.match(name)
+	}
+	_, selected = r.Only[name]
+	return selected, true
 }
 
 // within reports whether name is below the folder dir.

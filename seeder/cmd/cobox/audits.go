@@ -26,6 +26,8 @@ const maxOutcomes = 400
 // space, oldest first.
 type auditRecord struct {
 	Outcomes []audit.Outcome `json:"outcomes"`
+	// Drill is the last drill that the box passed, and nil before.
+	Drill *drillResult `json:"drill,omitempty"`
 }
 
 // link returns what earlier audits tell of the way to the box: the median of the

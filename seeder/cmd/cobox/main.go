@@ -30,6 +30,7 @@ func program() *cli.Program {
 			statusCommand(),
 			auditCommand(),
 			evidenceCommand(),
+			drillCommand(),
 			recoverCommand(),
 			deviceCommand(),
 		},

@@ -44,13 +44,19 @@ func (s *session) newest(ctx context.Context, sp *spaceFile, key feed.Key, h fee
 // openLibrary connects to the boxes of a space and reads the list of its
 // snapshots. Blocks that this computer has are read here.
 func openLibrary(ctx context.Context, s *session, sp *spaceFile) (*library, error) {
+	return openLibraryOn(ctx, s, sp, sp.Boxes, blocks{s.store, s.reader})
+}
+
+// openLibraryOn is openLibrary with some of the boxes, and a place of its own for
+// blocks to be read from.
+func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []string, from space.Blocks) (*library, error) {
 	keys, err := s.keys(sp)
 	if err != nil {
 		return nil, err
 	}
-	l := &library{s: s, keys: keys, reader: space.NewReader(keys, blocks{s.store, s.reader})}
+	l := &library{s: s, keys: keys, reader: space.NewReader(keys, from)}
 	failed := make(chan error, 1)
-	for _, name := range sp.Boxes {
+	for _, name := range boxes {
 		s.stay(name, s.reader.Exchange(), func(_ *client.Box, err error) {
 			select {
 			case failed <- err:
