@@ -179,5 +179,6 @@ func (s *State) changeHands(e Entry) {
 	s.Epoch++
 	s.Began = e.Seq
 	s.Recovery = Recovery{}
+	s.Update, s.Disk = UpdateOrder{}, DiskOrder{}
 	s.voidInvites()
 }

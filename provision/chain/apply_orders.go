@@ -146,6 +146,16 @@ func (o Set) apply(s *State, _ Member, _ Entry) error {
 	return nil
 }
 
+func (o Update) apply(s *State, _ Member, e Entry) error {
+	s.Update = UpdateOrder{o, e.Seq}
+	return nil
+}
+
+func (o AdoptDisk) apply(s *State, _ Member, e Entry) error {
+	s.Disk = DiskOrder{o, e.Seq}
+	return nil
+}
+
 func (Retire) apply(s *State, _ Member, e Entry) error {
 	s.Retired = e.Issued
 	s.Invites = nil

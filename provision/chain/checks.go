@@ -155,6 +155,29 @@ func (o Set) check() error {
 	return nil
 }
 
+// MaxUpdateLimit bounds how long a release may take to show that it works.
+const MaxUpdateLimit = 2 * time.Hour
+
+func (o Update) check() error {
+	switch {
+	case o.Release == Hash{}:
+		return malformed("no release")
+	case o.LimitSeconds < 0 || o.LimitSeconds > int64(MaxUpdateLimit/time.Second):
+		return malformed("a limit of %d seconds, not 0 to two hours", o.LimitSeconds)
+	}
+	return nil
+}
+
+// MaxDisk bounds the text that names a disk, in bytes.
+const MaxDisk = 256
+
+func (o AdoptDisk) check() error {
+	if o.Disk == "" || len(o.Disk) > MaxDisk || strings.ContainsFunc(o.Disk, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return malformed("disk %.300q: 1 to %d characters of ASCII", o.Disk, MaxDisk)
+	}
+	return nil
+}
+
 func (Retire) check() error { return nil }
 
 func checkID(id ID) error {

@@ -107,6 +107,8 @@ var kinds = []kind{
 	kindOf[SetRecovery](identity.Operator),
 	kindOf[CancelRecovery](identity.Operator),
 	kindOf[Set](identity.Operator),
+	kindOf[Update](identity.Operator),
+	kindOf[AdoptDisk](identity.Operator),
 	kindOf[Retire](identity.Operator),
 
 	kindOf[Claimed](identity.Box),

@@ -36,6 +36,10 @@ func everyOrder() []chain.Order {
 		chain.SetRecovery{Key: claimKey(80)},
 		chain.CancelRecovery{},
 		chain.Set{Name: "hypercore", Value: "on"},
+		chain.Update{Release: chain.Hash{31: 7}},
+		chain.Update{Release: chain.Hash{31: 8}, LimitSeconds: 7200},
+		chain.AdoptDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB"},
+		chain.AdoptDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB", Erase: true},
 		chain.Retire{},
 	}
 }
@@ -187,6 +191,12 @@ func TestUnsigned(t *testing.T) {
 		"no feed":              chain.Pin{Partner: partner(70)},
 		"no recovery key":      chain.SetRecovery{},
 		"no setting":           chain.Set{Value: "on"},
+		"no release":           chain.Update{},
+		"a long trial":         chain.Update{Release: chain.Hash{1}, LimitSeconds: 7201},
+		"a trial that is over": chain.Update{Release: chain.Hash{1}, LimitSeconds: -1},
+		"no disk":              chain.AdoptDisk{},
+		"a disk with a bell":   chain.AdoptDisk{Disk: "disk\a"},
+		"a long disk":          chain.AdoptDisk{Disk: strings.Repeat("x", chain.MaxDisk+1)},
 	} {
 		if _, err := chain.SignOrder(key(owner), h, now, o); !errors.Is(err, identity.ErrStatement) {
 			t.Errorf("%s: %v, want ErrStatement", name, err)

@@ -106,6 +106,27 @@ type Set struct {
 	Value string `json:"value"` // "on" or "off"
 }
 
+// Update tells the box to take in a release of its system and to try it. It names
+// the release, so that whoever brings it can bring no other. The latest order
+// counts, once.
+type Update struct {
+	Release Hash `json:"release"` // the SHA-256 of its manifest, see appliance/release
+	// LimitSeconds is how long the release may take to show that it works; 0 for as
+	// long as the box finds right.
+	LimitSeconds int64 `json:"limitSeconds,omitzero"`
+}
+
+// AdoptDisk tells the box to format a disk and to keep its store there from now on.
+// The latest order counts, once.
+type AdoptDisk struct {
+	// Disk is the disk's model, serial number and size in one text, as the box
+	// lists them: what the operator has read, and not a place that another disk may
+	// have taken meanwhile.
+	Disk string `json:"disk"`
+	// Erase says that what is on the disk may go.
+	Erase bool `json:"erase"`
+}
+
 // Retire takes the box out of service: no order counts after it. Partners can
 // fetch what is theirs during their notice. A reset card makes it a new box.
 type Retire struct{}
@@ -123,6 +144,8 @@ func (Unpin) context() string          { return "cobox/order-unpin/v1" }
 func (SetRecovery) context() string    { return "cobox/order-recovery-set/v1" }
 func (CancelRecovery) context() string { return "cobox/order-recovery-cancel/v1" }
 func (Set) context() string            { return "cobox/order-setting/v1" }
+func (Update) context() string         { return "cobox/order-update/v1" }
+func (AdoptDisk) context() string      { return "cobox/order-disk-adopt/v1" }
 func (Retire) context() string         { return "cobox/order-retire/v1" }
 
 func (AddOperator) needs() Role    { return Operator }
@@ -138,4 +161,6 @@ func (Unpin) needs() Role          { return Operator }
 func (SetRecovery) needs() Role    { return Owner }
 func (CancelRecovery) needs() Role { return Operator }
 func (Set) needs() Role            { return Owner }
+func (Update) needs() Role         { return Operator }
+func (AdoptDisk) needs() Role      { return Owner }
 func (Retire) needs() Role         { return Owner }

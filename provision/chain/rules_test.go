@@ -145,6 +145,8 @@ func TestRoles(t *testing.T) {
 		"unpin":                {chain.Unpin{Feed: feed, Partner: partner(member)}, operators},
 		"set the recovery key": {chain.SetRecovery{Key: claimKey(80)}, ownerOnly},
 		"change a setting":     {chain.Set{Name: chain.Settings()[0], Value: "on"}, ownerOnly},
+		"update":               {chain.Update{Release: chain.Hash{1}}, operators},
+		"adopt a disk":         {chain.AdoptDisk{Disk: "a disk"}, ownerOnly},
 		"retire":               {chain.Retire{}, ownerOnly},
 	} {
 		for _, by := range []int{owner, helper, watcher, stranger, member} {
@@ -436,4 +438,23 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q has no words", text)
 		}
 	})
+}
+
+// The latest orders to update and to adopt a disk count, and only those of who
+// owns the box now.
+func TestLatestOrders(t *testing.T) {
+	x := owned(t)
+	x.must(x.order(helper, chain.Update{Release: chain.Hash{1}}))
+	x.must(x.order(helper, chain.Update{Release: chain.Hash{2}, LimitSeconds: 60}))
+	x.must(x.order(owner, chain.AdoptDisk{Disk: "a disk", Erase: true}))
+	if u := x.s.Update; u.Release != (chain.Hash{2}) || u.LimitSeconds != 60 || u.Seq != x.s.Seq-1 {
+		t.Errorf("update %+v", u)
+	}
+	if d := x.s.Disk; d.Disk != "a disk" || !d.Erase || d.Seq != x.s.Seq {
+		t.Errorf("disk %+v", d)
+	}
+	x.must(x.fact(chain.Reset{Reset: id(90), Mode: chain.Reowner, Claim: id(91)}))
+	if x.s.Update != (chain.UpdateOrder{}) || x.s.Disk != (chain.DiskOrder{}) {
+		t.Errorf("after a reset: %+v, %+v", x.s.Update, x.s.Disk)
+	}
 }

@@ -40,6 +40,13 @@ func (o SetRecovery) sentence() string {
 func (CancelRecovery) sentence() string { return "cancelled the recovery" }
 func (o Set) sentence() string          { return fmt.Sprintf("turned %s %s", o.Name, o.Value) }
 func (Retire) sentence() string         { return "retired the box" }
+func (o Update) sentence() string       { return fmt.Sprintf("ordered an update to release %s", o.Release) }
+func (o AdoptDisk) sentence() string {
+	if o.Erase {
+		return fmt.Sprintf("ordered to erase the disk %q and to keep the store on it", o.Disk)
+	}
+	return fmt.Sprintf("ordered to keep the store on the disk %q", o.Disk)
+}
 
 // String says the terms as part of a sentence.
 func (t Terms) String() string {

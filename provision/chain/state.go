@@ -50,6 +50,8 @@ type State struct {
 	Pins     []PinOrder        `json:"pins,omitempty"`     // by time
 	Settings map[string]string `json:"settings,omitempty"` // those that were ordered
 	Recovery Recovery          `json:"recovery,omitzero"`
+	Update   UpdateOrder       `json:"update,omitzero"` // the latest of this ownership
+	Disk     DiskOrder         `json:"disk,omitzero"`   // the latest of this ownership
 
 	// Claim is the only code that may claim the box; zero for the label's, which
 	// the chain does not know.
@@ -95,6 +97,18 @@ type PinOrder struct {
 	Partner identity.PartnerKey `json:"partner"`
 	Pin     bool                `json:"pin"` // false: unpin
 	Seq     uint64              `json:"seq"`
+}
+
+// An UpdateOrder is the latest order to update; its zero value is none.
+type UpdateOrder struct {
+	Update
+	Seq uint64 `json:"seq"`
+}
+
+// A DiskOrder is the latest order to adopt a disk; its zero value is none.
+type DiskOrder struct {
+	AdoptDisk
+	Seq uint64 `json:"seq"`
 }
 
 // A Recovery is what is known of the recovery key.
