@@ -44,6 +44,7 @@ type box struct {
 	progs programs
 	state string
 	args  []string // of seederd, beside the state
+	page  string   // where provisiond shows the status page; nowhere when empty
 	log   string   // file for their logs; the terminal when empty
 	cmds  []*exec.Cmd
 	ended chan error // has the end of each
@@ -68,7 +69,7 @@ func (b *box) personalise(ctx context.Context, png string) (l boxLabel, err erro
 
 func (b *box) start(ctx context.Context) error {
 	b.cmds, b.ended = nil, make(chan error, 2)
-	for _, args := range [][]string{{"provisiond"}, append([]string{"seederd", "-authority"}, b.args...)} {
+	for _, args := range [][]string{{"provisiond", "-page", b.page}, append([]string{"seederd", "-authority"}, b.args...)} {
 		cmd := b.progs.command(ctx, args[0], append(args[1:], "-state", b.state)...)
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = 10 * time.Second

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 )
 
+// pagePort is where the status page is, beside the box's own port: 4080 beside 4001.
+const pagePort = 79
+
 // run runs a box on this computer, as one that was just flashed, and prints its
 // label and what to do with it.
 func run(ctx context.Context, progs programs, state string, port int) error {
@@ -16,12 +19,12 @@ func run(ctx context.Context, progs programs, state string, port int) error {
 	if err != nil {
 		return err
 	}
-	hypercore := "127.0.0.1:0"
+	hypercore, page := "127.0.0.1:0", ""
 	if port > 0 {
-		hypercore = fmt.Sprintf("127.0.0.1:%d", port+1)
+		hypercore, page = fmt.Sprintf("127.0.0.1:%d", port+1), fmt.Sprintf("127.0.0.1:%d", port+pagePort)
 	}
 	b := &box{
-		progs: progs, state: filepath.Join(state, "box"), log: filepath.Join(state, "box.log"),
+		progs: progs, state: filepath.Join(state, "box"), log: filepath.Join(state, "box.log"), page: page,
 		args: []string{
 			"-listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), "-listen", fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port),
 			"-mdns=off", "-dht=off", "-hypercore", hypercore,
@@ -70,5 +73,8 @@ Stock Hypercore peers replicate what is pinned with -open, at TCP %[4]s, once
 "coboxctl set hypercore on" allows it.
 
 `, state, string(progs), st.Addrs[0], hypercore)
+	if page != "" {
+		fmt.Printf("The box's status page, as people on its network see it: http://%s/\n\n", page)
+	}
 	return b.wait()
 }

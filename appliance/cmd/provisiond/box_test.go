@@ -35,6 +35,7 @@ type box struct {
 	addr string
 	id   identity.BoxKey
 	code label.Code
+	page string // its address
 }
 
 func startBox(t *testing.T) *box {
@@ -58,10 +59,10 @@ func startBox(t *testing.T) *box {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
+	said := make(lines, 1000) // more than a test makes it say
 	go func() { ended <- s.Run(ctx) }()
 	go func() {
-		var log bytes.Buffer
-		ended <- serve(ctx, provision.Config{State: state}, &log)
+		ended <- serve(ctx, provision.Config{State: state}, "127.0.0.1:0", said)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -73,7 +74,33 @@ func startBox(t *testing.T) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &box{addr: s.Addrs()[0], id: id, code: code}
+	return &box{addr: s.Addrs()[0], id: id, code: code, page: pageOf(t, said)}
+}
+
+// lines takes a log, line by line.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
+}
+
+// pageOf waits for the log to say where the status page is.
+func pageOf(t *testing.T, said lines) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-said:
+			if _, addr, ok := strings.Cut(line, `msg="status page" addr=`); ok {
+				return strings.TrimSpace(addr)
+			}
+		case <-t.Context().Done():
+			t.Fatal("the log does not say where the page is")
+		}
+	}
 }
 
 // A person is somebody with a key, which is also the identity of a host.

@@ -29,7 +29,7 @@ import (
 
 const usage = `provisiond is the authority of a box: pairing, operators, partners, orders.
 
-	provisiond -state /var/lib/cobox
+	provisiond -state /var/lib/cobox -page :80
 
 It runs beside seederd (seederd -authority) on the same state folder until it is
 told to end (SIGTERM, or ^C).
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 	}
 	state := fs.String("state", "", "the state `folder`")
 	wait := fs.Duration("recovery-wait", chain.RecoveryWait, "how long the box has to be up before a recovery takes place; less is for trials")
+	pageAt := fs.String("page", "", "where to show the status page, such as :80; empty for nowhere")
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -66,15 +67,16 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "provisiond: error: %v\nprovisiond: hint: provisiond -help\n", err)
 		return cli.Usage
 	}
-	if err := serve(ctx, provision.Config{State: *state, RecoveryWait: *wait}, errOut); err != nil {
+	if err := serve(ctx, provision.Config{State: *state, RecoveryWait: *wait}, *pageAt, errOut); err != nil {
 		fmt.Fprintf(errOut, "provisiond: error: %v\n", err)
 		return cli.Failed
 	}
 	return cli.Done
 }
 
-// serve runs the authority until ctx is done.
-func serve(ctx context.Context, cfg provision.Config, errOut io.Writer) (err error) {
+// serve runs the authority until ctx is done, with a status page at an address,
+// unless that is empty.
+func serve(ctx context.Context, cfg provision.Config, pageAt string, errOut io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	if err := durable.Mkdir(cfg.State, 0o700); err != nil {
 		return err
@@ -100,6 +102,15 @@ func serve(ctx context.Context, cfg provision.Config, errOut io.Writer) (err err
 	g.Go(func() error { return agent.Run(ctx) })
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return look.Run(ctx) })
+	if pageAt != "" {
+		status, err := openPage(pageAt, agent, look.Snapshot, cfg.Version)
+		if err != nil {
+			log.Error("there is no status page; the box works without", "error", err)
+		} else {
+			log.Info("status page", "addr", status.listener.Addr().String())
+			g.Go(func() error { return status.Run(ctx, log) })
+		}
+	}
 	return g.Wait()
 }
 
