@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +34,7 @@ type host interface {
 // peers bring a feed to a host and fetch it from there. Each connects, and
 // returns once everything is there.
 type peers interface {
+	write(ctx context.Context) error // makes the feed, unless it is made
 	key() string
 	push(ctx context.Context, address string) (took time.Duration, err error)
 	fetch(ctx context.Context, address string) (took time.Duration, err error)
@@ -52,19 +55,18 @@ type leg struct {
 
 // compare moves one load through all rows in turns and prints the table.
 func (j job) compare(ctx context.Context, dir string, l load) (err error) {
-	js, err := newScripts(ctx, j, dir, l)
-	if err != nil {
-		return err
-	}
-	own, err := newOwn(ctx, dir, l)
-	if err != nil {
-		return err
-	}
+	js, own := newScripts(j, dir, l), newOwn(dir, l)
 	defer func() { err = firstError(err, own.close()) }()
 	rows := []*row{
 		{name: "JS blind store, JS peers", start: startStore, peers: js},
 		{name: "box, JS peers", start: startBox, peers: js},
 		{name: "box, our own peers", start: startBox, peers: own},
+	}
+	rows = slices.DeleteFunc(rows, func(r *row) bool { return !strings.Contains(r.name, j.only) })
+	for _, r := range rows {
+		if err := r.peers.write(ctx); err != nil {
+			return err
+		}
 	}
 	for i := range j.runs {
 		for _, r := range rows {

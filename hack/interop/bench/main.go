@@ -30,6 +30,7 @@ func main() {
 	flag.Var(&j.size, "size", "how much to move in blocks of 64 KiB, a `size`")
 	flag.Var(&j.small, "small", "how much to move in blocks of 100 bytes, a `size`")
 	flag.IntVar(&j.runs, "runs", 3, "`times` to measure; medians are shown")
+	flag.StringVar(&j.only, "only", "", "measure only the rows with this `text` in their name")
 	flag.StringVar(&j.peers, "peers", "hack/interop", "the `folder` with the JavaScript peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,6 +52,7 @@ type job struct {
 	peers       string
 	size, small cli.Bytes
 	runs        int
+	only        string
 }
 
 func (j job) run(ctx context.Context) (err error) {

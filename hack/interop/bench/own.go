@@ -21,24 +21,34 @@ import (
 // The reader verifies every block, and keeps none.
 type own struct {
 	load
+	dir   string
 	store *seederstore.Store
 	feed  *seederstore.Feed
 }
 
-func newOwn(ctx context.Context, dir string, l load) (*own, error) {
-	st, err := seederstore.Open(filepath.Join(dir, "own-"+strconv.Itoa(l.block)), seederstore.Config{})
-	if err != nil {
-		return nil, err
+func newOwn(dir string, l load) *own { return &own{load: l, dir: dir} }
+
+func (o *own) write(ctx context.Context) error {
+	if o.feed != nil {
+		return nil
 	}
-	f, err := writeFeed(ctx, st, l)
+	st, err := seederstore.Open(filepath.Join(o.dir, "own-"+strconv.Itoa(o.block)), seederstore.Config{})
 	if err != nil {
-		return nil, firstError(err, st.Close())
+		return err
 	}
-	return &own{l, st, f}, nil
+	o.store = st
+	o.feed, err = writeFeed(ctx, st, o.load)
+	return err
 }
 
-func (o *own) close() error { return o.store.Close() }
-func (o *own) key() string  { return o.feed.Key().String() }
+func (o *own) close() error {
+	if o.store == nil {
+		return nil
+	}
+	return o.store.Close()
+}
+
+func (o *own) key() string { return o.feed.Key().String() }
 
 // writeFeed makes a feed of blocks that do not compress.
 func writeFeed(ctx context.Context, st *seederstore.Store, l load) (*seederstore.Feed, error) {

@@ -18,14 +18,17 @@ type scripts struct {
 	feedKey string
 }
 
-// newScripts has the writer write its feed, which it keeps.
-func newScripts(ctx context.Context, j job, dir string, l load) (*scripts, error) {
-	s := &scripts{job: j, load: l, dir: dir}
-	w, err := s.writer(ctx, "--blocks", strconv.Itoa(l.blocks), "--size", strconv.Itoa(l.block))
-	if err != nil {
-		return nil, err
+func newScripts(j job, dir string, l load) *scripts { return &scripts{job: j, load: l, dir: dir} }
+
+func (s *scripts) write(ctx context.Context) error {
+	if s.feedKey != "" {
+		return nil
 	}
-	return s, w.End()
+	w, err := s.writer(ctx, "--blocks", strconv.Itoa(s.blocks), "--size", strconv.Itoa(s.block))
+	if err != nil {
+		return err
+	}
+	return w.End()
 }
 
 func (s *scripts) writer(ctx context.Context, args ...string) (*interop.Peer, error) {
