@@ -66,6 +66,16 @@ func (p *BlockProof) HashBlock() {
 	p.leaf = &leaf
 }
 
+// HashBlocks is [BlockProof.HashBlock] of several proofs, of any feeds, together.
+func HashBlocks(proofs []*BlockProof) {
+	list := make([]Node, len(proofs))
+	for i, p := range proofs {
+		list[i] = Node{Index: 2 * p.Index, Size: uint64(len(p.Value))}
+		p.leaf = &list[i]
+	}
+	hashLeaves(list, func(i int) []byte { return proofs[i].Value })
+}
+
 // A HashProof carries the asked node first, then the siblings on its way up.
 type HashProof struct {
 	Index uint64 // node index

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"cobox/seeder/compact"
+	"cobox/seeder/lanes"
 )
 
 // ErrNoNode says that a tree node is not stored.
@@ -45,6 +46,37 @@ func Leaf(i uint64, block []byte) Node {
 	leaf := Node{Index: 2 * i, Size: uint64(len(block))}
 	hash256(&leaf.Hash, nil, prefix[:], block)
 	return leaf
+}
+
+// Leaves returns the nodes of blocks first, first+1 and so on: [Leaf] of each, in
+// a fraction of the time where the processor can hash several at once.
+func Leaves(first uint64, blocks [][]byte) []Node {
+	list := make([]Node, len(blocks))
+	for i, block := range blocks {
+		list[i] = Node{Index: 2 * (first + uint64(i)), Size: uint64(len(block))}
+	}
+	hashLeaves(list, func(i int) []byte { return blocks[i] })
+	return list
+}
+
+// HashWidth is how many blocks are hashed at once by [Leaves] and [HashBlocks]:
+// from so many on they are fastest.
+func HashWidth() int { return lanes.Width() }
+
+// hashLeaves sets the hashes of leaves, whose sizes are set.
+func hashLeaves(list []Node, block func(i int) []byte) {
+	prefixes := make([][1 + 8]byte, len(list))
+	messages := make([]lanes.Message, len(list))
+	sums := make([][lanes.Size]byte, len(list))
+	for i := range list {
+		prefixes[i][0] = kindLeaf
+		binary.LittleEndian.PutUint64(prefixes[i][1:], list[i].Size)
+		messages[i] = lanes.Message{Prefix: prefixes[i][:], Data: block(i)}
+	}
+	lanes.Sum256(sums, messages)
+	for i := range list {
+		list[i].Hash = sums[i]
+	}
 }
 
 // Parent returns the node above left and right, which must be siblings, lower
@@ -176,11 +208,21 @@ func NewTree(roots []Node) (*Tree, error) {
 
 // Append adds a block and returns the nodes that this made: its leaf and the
 // parents that it completed, lower first. It panics at [MaxLength].
-func (t *Tree) Append(block []byte) []Node {
+func (t *Tree) Append(block []byte) []Node { return t.appendLeaf(Leaf(t.Length, block)) }
+
+// AppendAll is [Tree.Append] of several blocks, hashed together.
+func (t *Tree) AppendAll(blocks [][]byte) []Node {
+	made := make([]Node, 0, 2*len(blocks))
+	for _, leaf := range Leaves(t.Length, blocks) {
+		made = append(made, t.appendLeaf(leaf)...)
+	}
+	return made
+}
+
+func (t *Tree) appendLeaf(leaf Node) []Node {
 	if t.Length >= MaxLength {
 		panic("feed: append to a tree of the largest length")
 	}
-	leaf := Leaf(t.Length, block)
 	t.Length++
 	t.Bytes += leaf.Size
 	made := []Node{leaf}

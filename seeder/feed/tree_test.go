@@ -313,3 +313,31 @@ func TestNewTree(t *testing.T) {
 		}
 	}
 }
+
+// Blocks that are appended together make the tree that they make one by one.
+func TestAppendAll(t *testing.T) {
+	for length := range 40 {
+		blocks := make([][]byte, length)
+		for i := range blocks {
+			blocks[i] = bytes.Repeat([]byte{byte(i)}, 37*i)
+		}
+		for first := range length + 1 {
+			var one, all feed.Tree
+			var want []feed.Node
+			for i, b := range blocks {
+				nodes := one.Append(b)
+				if i < first {
+					all.Append(b)
+				} else {
+					want = append(want, nodes...)
+				}
+			}
+			if got := all.AppendAll(blocks[first:]); !slices.Equal(got, want) {
+				t.Fatalf("AppendAll of blocks %d to %d = %v, want %v", first, length, got, want)
+			}
+			if one.Head(3).Hash != all.Head(3).Hash {
+				t.Fatalf("AppendAll of blocks %d to %d makes another tree", first, length)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"reflect"
@@ -286,3 +287,38 @@ func TestBrokenStore(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Blocks that are hashed together are told apart: of those that came damaged,
+// none passes, and of the others all do.
+func TestHashBlocks(t *testing.T) {
+	w := newWriter(12)
+	for i := range 21 {
+		w.append(bytes.Repeat([]byte{byte(i)}, 1+97*i))
+	}
+	s := w.at(21)
+	nodes := rootNodes(s.Roots)
+	for count := range 22 {
+		for bad := range count + 1 {
+			proofs := make([]*feed.Proof, count)
+			blocks := make([]*feed.BlockProof, count)
+			for i := range proofs {
+				n, ok := feed.NodesToProve(nodes, 2*uint64(i), 21)
+				if !ok {
+					t.Fatalf("NodesToProve(block %d): none", i)
+				}
+				proofs[i] = w.prove(t, s.Head, feed.Request{Block: &feed.BlockRequest{Index: uint64(i), Nodes: n}})
+				blocks[i] = proofs[i].Block
+			}
+			if bad < count {
+				blocks[bad].Value = bytes.Clone(blocks[bad].Value)
+				blocks[bad].Value[len(blocks[bad].Value)/2]++
+			}
+			feed.HashBlocks(blocks)
+			for i, p := range proofs {
+				if _, err := s.Verify(nodes, p); (err == nil) == (i == bad) {
+					t.Errorf("block %d of %d, with block %d damaged: %v", i, count, bad, err)
+				}
+			}
+		}
+	}
+}

@@ -219,7 +219,7 @@ func (p *peer) onData(d *wire.Data) error {
 		return err
 	}
 	if d.Block == nil {
-		return p.keep(answer{p: p, q: q, d: d, late: late})
+		return p.keepSmall(answer{p: p, q: q, d: d, late: late})
 	}
 	if r.feed.Known(q.index) {
 		r.x.stats.duplicates.Add(1)
@@ -227,17 +227,23 @@ func (p *peer) onData(d *wire.Data) error {
 		return nil
 	}
 	if len(d.Block.Value) < handOver {
-		return p.keep(answer{p: p, q: q, d: d, late: late})
+		return p.keepSmall(answer{p: p, q: q, d: d, late: late})
 	}
 	p.s.hand(answer{p: p, q: q, d: d, late: late})
 	return nil
 }
 
-// keep hashes, verifies and stores an answer. An error ends the session.
-func (p *peer) keep(a answer) error {
+// keepSmall hashes, verifies and stores an answer that is not worth the way to a
+// keeper. An error ends the session.
+func (p *peer) keepSmall(a answer) error {
 	if a.d.Block != nil {
 		a.d.Block.HashBlock()
 	}
+	return p.keep(a)
+}
+
+// keep verifies and stores an answer. An error ends the session.
+func (p *peer) keep(a answer) error {
 	err := p.r.store(a.d)
 	p.r.finished(a.q, a.late)
 	return p.judge(a.q, err)

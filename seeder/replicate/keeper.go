@@ -3,13 +3,16 @@ package replicate
 import (
 	"fmt"
 	"runtime"
+	"time"
 
+	"cobox/seeder/feed"
 	"cobox/seeder/wire"
 )
 
 // Blocks are hashed, verified and stored by a few keepers of the session, while
 // its reader takes in the next frames: on a small board one core hashes little
-// more than half of what the network brings.
+// more than half of what the network brings. A keeper takes several blocks at
+// once where there are several, since they are hashed in hardly more time than one.
 
 // An answer is an answer to a request of ours, on its way into the store.
 type answer struct {
@@ -27,6 +30,14 @@ const (
 	maxKeeping = 2 << 20
 	// maxKeepers bounds the goroutines of a session that hash and store.
 	maxKeepers = 4
+	// maxTogether bounds the bytes of blocks that a keeper takes at once. One block
+	// may be larger by itself.
+	maxTogether = 1 << 20
+	// gatherTime is how long a block may wait for others that are under way, to be
+	// hashed together with them. It is little beside what a block waits to be
+	// synced, and so nobody else has to wait for longer; but most of the cost of
+	// hashing is saved also where the peer, and not we, is the slow one.
+	gatherTime = 4 * time.Millisecond
 	// keepValue is the largest buffer for a block that is used again.
 	keepValue = 1 << 20
 )
@@ -41,40 +52,99 @@ func (s *session) hand(a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.keeping > 0 && s.keeping+len(value) > maxKeeping && !s.ended {
+		s.overdue = true // what has come is all that can come
+		s.toKeep.Signal()
 		s.work.Wait()
 	}
 	s.keeping += len(value)
 	s.arrived = append(s.arrived, a)
+	if s.readyLocked() {
+		s.toKeep.Signal()
+	} else if len(s.arrived) == 1 {
+		s.gather.Reset(gatherTime)
+	}
+}
+
+// readyLocked reports whether what has arrived is to be hashed now: it is enough,
+// or nothing else is under way that would be worth waiting for.
+func (s *session) readyLocked() bool {
+	if len(s.arrived) == 0 {
+		return false
+	}
+	if s.overdue || s.readAll || s.flow.requests == 0 || len(s.arrived) >= feed.HashWidth() {
+		return true
+	}
+	n := 0
+	for _, a := range s.arrived {
+		n += len(a.d.Block.Value)
+	}
+	return n >= maxTogether
+}
+
+// gathered is called when what has arrived has waited for long enough.
+func (s *session) gathered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.overdue = true
 	s.toKeep.Signal()
+}
+
+// takeArrived waits for answers and takes some; none at the end.
+func (s *session) takeArrived() []answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.readyLocked() {
+		if s.readAll {
+			return nil
+		}
+		s.toKeep.Wait()
+	}
+	n, size := 0, 0
+	for n < min(len(s.arrived), feed.HashWidth()) && (n == 0 || size+len(s.arrived[n].d.Block.Value) <= maxTogether) {
+		size += len(s.arrived[n].d.Block.Value)
+		n++
+	}
+	taken := s.arrived[:n:n]
+	s.arrived = s.arrived[n:]
+	s.overdue = false
+	if s.readyLocked() {
+		s.toKeep.Signal() // for another keeper
+	} else if len(s.arrived) > 0 {
+		s.gather.Reset(gatherTime)
+	}
+	return taken
 }
 
 // keep stores answers until the session has ended and none is left.
 func (s *session) keep() {
 	for {
-		s.mu.Lock()
-		for len(s.arrived) == 0 && !s.readAll {
-			s.toKeep.Wait()
-		}
-		if len(s.arrived) == 0 {
-			s.mu.Unlock()
+		taken := s.takeArrived()
+		if len(taken) == 0 {
 			return
 		}
-		a := s.arrived[0]
-		s.arrived = s.arrived[1:]
-		s.mu.Unlock()
-
-		value := a.d.Block.Value
-		err := a.p.keep(a)
-		s.x.recycle(value)
-		s.mu.Lock()
-		s.keeping -= len(value)
-		s.work.Broadcast()
-		s.mu.Unlock()
-		if err != nil {
-			s.end(fmt.Errorf("replicating with %s: %w: %w", s.peer.Name, ErrPeer, err))
-			continue
+		proofs := make([]*feed.BlockProof, len(taken))
+		for i, a := range taken {
+			proofs[i] = a.d.Block
+		}
+		feed.HashBlocks(proofs)
+		for _, a := range taken {
+			s.keepOne(a)
 		}
 		s.pump()
+	}
+}
+
+// keepOne verifies and stores an answer whose block is hashed.
+func (s *session) keepOne(a answer) {
+	value := a.d.Block.Value
+	err := a.p.keep(a)
+	s.x.recycle(value)
+	s.mu.Lock()
+	s.keeping -= len(value)
+	s.work.Broadcast()
+	s.mu.Unlock()
+	if err != nil {
+		s.end(fmt.Errorf("replicating with %s: %w: %w", s.peer.Name, ErrPeer, err))
 	}
 }
 

@@ -47,22 +47,24 @@ type session struct {
 	answers []byte
 
 	mu       sync.Mutex
-	work     *sync.Cond // something for the writer, or room for the reader; mu
-	mux      *wire.Mux  // mu
-	frames   [][]byte   // mu; small frames to write
-	queued   int        // mu; their bytes
-	asks     []ask      // mu; requests of the peer, in the order to answer them
-	parked   []ask      // mu; requests of the peer that wait for what we are about to have
-	untold   []*peer    // mu; peers whose side has to hear what we have
-	hungry   []*peer    // mu; peers that may have something for us
-	arrived  []answer   // mu; blocks on their way to the keepers
-	toKeep   *sync.Cond // one of them, or the end; mu
-	keeping  int        // mu; bytes of blocks from the reader to the store
-	readAll  bool       // mu; the reader has ended: no more blocks come
-	probing  int        // mu; conflict probes under way; they are not in flow
-	deferred []deferred // mu while collecting; then the reader's own
-	flow     flow       // mu
-	nextID   uint64     // mu
+	work     *sync.Cond  // something for the writer, or room for the reader; mu
+	mux      *wire.Mux   // mu
+	frames   [][]byte    // mu; small frames to write
+	queued   int         // mu; their bytes
+	asks     []ask       // mu; requests of the peer, in the order to answer them
+	parked   []ask       // mu; requests of the peer that wait for what we are about to have
+	untold   []*peer     // mu; peers whose side has to hear what we have
+	hungry   []*peer     // mu; peers that may have something for us
+	arrived  []answer    // mu; blocks on their way to the keepers
+	toKeep   *sync.Cond  // enough of them, or the end; mu
+	gather   *time.Timer // since the first of them came
+	overdue  bool        // it has fired; mu
+	keeping  int         // mu; bytes of blocks from the reader to the store
+	readAll  bool        // mu; the reader has ended: no more blocks come
+	probing  int         // mu; conflict probes under way; they are not in flow
+	deferred []deferred  // mu while collecting; then the reader's own
+	flow     flow        // mu
+	nextID   uint64      // mu
 	reopened map[feed.DiscoveryKey]int
 	refused  map[feed.DiscoveryKey]feed.Hash // mu; what the peer asked for in vain
 	lastData time.Time                       // mu
@@ -108,6 +110,8 @@ func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
 		s.openWanted(r)
 	}
 
+	s.gather = time.AfterFunc(gatherTime, s.gathered)
+	defer s.gather.Stop()
 	stop := context.AfterFunc(ctx, func() { s.end(nil) })
 	defer stop()
 	var wg sync.WaitGroup

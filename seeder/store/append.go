@@ -56,10 +56,7 @@ func grow(st *feed.State, blocks [][]byte, sign func(feed.Head) (feed.Head, erro
 	if err != nil {
 		return nil, err
 	}
-	var nodes []feed.Node
-	for _, b := range blocks {
-		nodes = append(nodes, tree.Append(b)...)
-	}
+	nodes := tree.AppendAll(blocks)
 	want := tree.Head(st.Head.Fork)
 	head, err := sign(want)
 	if err != nil {
