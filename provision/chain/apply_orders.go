@@ -156,6 +156,11 @@ func (o AdoptDisk) apply(s *State, _ Member, e Entry) error {
 	return nil
 }
 
+func (o AcceptBoard) apply(s *State, _ Member, _ Entry) error {
+	s.Board = o.Board
+	return nil
+}
+
 func (Retire) apply(s *State, _ Member, e Entry) error {
 	s.Retired = e.Issued
 	s.Invites = nil

@@ -178,6 +178,16 @@ func (o AdoptDisk) check() error {
 	return nil
 }
 
+// maxBoard bounds the name of a board, in bytes.
+const maxBoard = 64
+
+func (o AcceptBoard) check() error {
+	if o.Board == "" || len(o.Board) > maxBoard || strings.ContainsFunc(o.Board, func(r rune) bool { return !nameRune(r) && r != ':' }) {
+		return malformed("board %.32q: it is named by 1 to %d of a to z, 0 to 9, - and :", o.Board, maxBoard)
+	}
+	return nil
+}
+
 func (Retire) check() error { return nil }
 
 func checkID(id ID) error {

@@ -109,6 +109,7 @@ var kinds = []kind{
 	kindOf[Set](identity.Operator),
 	kindOf[Update](identity.Operator),
 	kindOf[AdoptDisk](identity.Operator),
+	kindOf[AcceptBoard](identity.Operator),
 	kindOf[Retire](identity.Operator),
 
 	kindOf[Claimed](identity.Box),

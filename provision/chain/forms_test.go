@@ -40,6 +40,7 @@ func everyOrder() []chain.Order {
 		chain.Update{Release: chain.Hash{31: 8}, LimitSeconds: 7200},
 		chain.AdoptDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB"},
 		chain.AdoptDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB", Erase: true},
+		chain.AcceptBoard{Board: "serial:0123456789abcdef"},
 		chain.Retire{},
 	}
 }
@@ -197,6 +198,9 @@ func TestUnsigned(t *testing.T) {
 		"no disk":              chain.AdoptDisk{},
 		"a disk with a bell":   chain.AdoptDisk{Disk: "disk\a"},
 		"a long disk":          chain.AdoptDisk{Disk: strings.Repeat("x", chain.MaxDisk+1)},
+		"no board":             chain.AcceptBoard{},
+		"a long board":         chain.AcceptBoard{Board: strings.Repeat("a", 65)},
+		"a sentence of boards": chain.AcceptBoard{Board: "the attic"},
 	} {
 		if _, err := chain.SignOrder(key(owner), h, now, o); !errors.Is(err, identity.ErrStatement) {
 			t.Errorf("%s: %v, want ErrStatement", name, err)

@@ -127,6 +127,13 @@ type AdoptDisk struct {
 	Erase bool `json:"erase"`
 }
 
+// AcceptBoard lets the box go on on a board that it was not set up on: an operator
+// says so when a card was moved. Until then it keeps out of sight there, since the
+// card may be a copy.
+type AcceptBoard struct {
+	Board string `json:"board"` // as the box names it
+}
+
 // Retire takes the box out of service: no order counts after it. Partners can
 // fetch what is theirs during their notice. A reset card makes it a new box.
 type Retire struct{}
@@ -146,6 +153,7 @@ func (CancelRecovery) context() string { return "cobox/order-recovery-cancel/v1"
 func (Set) context() string            { return "cobox/order-setting/v1" }
 func (Update) context() string         { return "cobox/order-update/v1" }
 func (AdoptDisk) context() string      { return "cobox/order-disk-adopt/v1" }
+func (AcceptBoard) context() string    { return "cobox/order-board/v1" }
 func (Retire) context() string         { return "cobox/order-retire/v1" }
 
 func (AddOperator) needs() Role    { return Operator }
@@ -163,4 +171,5 @@ func (CancelRecovery) needs() Role { return Operator }
 func (Set) needs() Role            { return Owner }
 func (Update) needs() Role         { return Operator }
 func (AdoptDisk) needs() Role      { return Owner }
+func (AcceptBoard) needs() Role    { return Operator }
 func (Retire) needs() Role         { return Owner }

@@ -39,6 +39,7 @@ func (o SetRecovery) sentence() string {
 }
 func (CancelRecovery) sentence() string { return "cancelled the recovery" }
 func (o Set) sentence() string          { return fmt.Sprintf("turned %s %s", o.Name, o.Value) }
+func (o AcceptBoard) sentence() string  { return fmt.Sprintf("let the box go on on board %s", o.Board) }
 func (Retire) sentence() string         { return "retired the box" }
 func (o Update) sentence() string       { return fmt.Sprintf("ordered an update to release %s", o.Release) }
 func (o AdoptDisk) sentence() string {

@@ -52,6 +52,7 @@ type State struct {
 	Recovery Recovery          `json:"recovery,omitzero"`
 	Update   UpdateOrder       `json:"update,omitzero"` // the latest of this ownership
 	Disk     DiskOrder         `json:"disk,omitzero"`   // the latest of this ownership
+	Board    string            `json:"board,omitempty"` // that an operator accepted last
 
 	// Claim is the only code that may claim the box; zero for the label's, which
 	// the chain does not know.
