@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -32,7 +33,21 @@ type Config struct {
 	// 0 means chain.RecoveryWait, which leaves operators the time to refuse. Less
 	// is for trials.
 	RecoveryWait time.Duration
-	Log          *slog.Logger // nil for none
+	// Passive keeps partners out, and takes in no invite: the box only answers its
+	// operators, such as one whose card may be a copy.
+	Passive bool
+	// ReadOnly says why nothing that the agent is told can be kept; nil when it can.
+	// It then takes in no order and no code, and only answers.
+	ReadOnly error
+	// Troubles say what operators have to know of the machine, each in a sentence
+	// that says what to do.
+	Troubles []string
+	// Board is the board that the box runs on, as it is known by; empty when nobody cares.
+	Board string
+	// AcceptBoard makes the box go on on the board that it runs on, once an operator
+	// has said so; nil where there is nothing to decide.
+	AcceptBoard func() error
+	Log         *slog.Logger // nil for none
 }
 
 // An Agent is the box's authority. It is safe for concurrent use.
@@ -97,7 +112,9 @@ func Open(cfg Config) (*Agent, error) {
 	if _, err := durable.Clean(filepath.Join(cfg.State, "own")); err != nil { // the chain's lock keeps others away
 		a.log.Warn("tidying the authority's folder", "error", err)
 	}
-	a.applyReset()
+	if cfg.ReadOnly == nil {
+		a.applyReset()
+	}
 	if a.damage != nil {
 		a.log.Error("the box takes no orders and cannot be claimed: a reset card is the way on", "error", a.damage)
 	}
@@ -165,14 +182,17 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.mu.Lock()
 		changed := a.changed
 		a.mu.Unlock()
+		a.acceptBoard()
 		next, err := a.recover()
 		if err != nil {
 			a.log.Error("looking after a recovery", "error", err)
 		}
 		c := a.clock()
 		a.look(c)
-		a.keepSeen()
-		if c.Trusted && c.Now.Sub(kept) >= keepEvery {
+		if a.cfg.ReadOnly == nil {
+			a.keepSeen()
+		}
+		if c.Trusted && a.cfg.ReadOnly == nil && c.Now.Sub(kept) >= keepEvery {
 			kept = c.Now
 			text := c.Now.UTC().Format(time.RFC3339) + "\n"
 			if err := durable.WriteFile(filepath.Join(a.cfg.State, timeFile), []byte(text), 0o600); err != nil {
@@ -190,6 +210,19 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// acceptBoard has carried out what an operator decided about the board, once.
+func (a *Agent) acceptBoard() {
+	if a.cfg.AcceptBoard == nil || a.damage != nil || a.chain.State().Board != a.cfg.Board {
+		return
+	}
+	if err := a.cfg.AcceptBoard(); err != nil {
+		a.log.Error("going on on this board: it is tried again", "error", err)
+		return
+	}
+	a.log.Info("the box goes on on this board", "board", a.cfg.Board)
+	a.cfg.AcceptBoard = nil
 }
 
 // look finds the partners whose notice is over.
@@ -223,8 +256,8 @@ func (a *Agent) State() *chain.State { return a.chain.State() }
 
 // Order takes in an operator's order, a statement as text.
 func (a *Agent) Order(text []byte) (chain.Head, error) {
-	if a.damage != nil {
-		return chain.Head{}, a.damage
+	if err := cmp.Or(a.damage, a.cfg.ReadOnly); err != nil {
+		return chain.Head{}, err
 	}
 	st, err := identity.ParseStatement(text)
 	if err != nil {

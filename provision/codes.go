@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -97,8 +98,8 @@ type Claim struct {
 // may ask again and changes nothing; for others the error wraps [ErrUsed]. Other
 // errors are those of the chain.
 func (a *Agent) Redeem(c Claim) error {
-	if a.damage != nil {
-		return a.damage
+	if err := cmp.Or(a.damage, a.cfg.ReadOnly); err != nil {
+		return err
 	}
 	for {
 		st := a.chain.State()

@@ -68,7 +68,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the socket: %w (a socket's path is at most about 100 bytes: use a shorter state folder)", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	// On a box seederd is of the group that the folder gives to what is made in it;
+	// elsewhere nobody else gets into the folder.
+	if err := os.Chmod(path, 0o660); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	s.local.BaseContext = func(net.Listener) context.Context { return ctx }
@@ -144,6 +146,9 @@ func (a *Agent) access() chain.Access {
 	if a.damage != nil {
 		t.Members, t.Partners, t.Pins, t.Invites, t.Claimed = nil, nil, nil, 0, true
 	}
+	if a.cfg.Passive {
+		t.Partners, t.Pins, t.Invites = nil, nil, 0
+	}
 	return t
 }
 
@@ -162,7 +167,7 @@ func (a *Agent) hostName() string {
 // who holds the code then learns it by asking.
 func (a *Agent) announce() []string {
 	o, ok := a.claimable()
-	if !ok {
+	if !ok || a.cfg.Passive {
 		return nil
 	}
 	var notes []string
@@ -251,6 +256,7 @@ func (s *Server) state(role chain.Role) control.State {
 	return control.State{
 		Box: a.box, Tag: a.card.Tag.String(), Version: a.cfg.Version, Uptime: a.cfg.Uptime(),
 		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *st, RecoveryWait: a.recoveryWait(st),
+		Troubles: a.cfg.Troubles, Board: a.cfg.Board, Passive: a.cfg.Passive,
 	}
 }
 

@@ -43,7 +43,13 @@ type State struct {
 	// place that was asked for (Chain.Recovery.NewOwner), in nanoseconds; 0 when
 	// none waits. An operator who does not want it refuses: chain.CancelRecovery.
 	RecoveryWait time.Duration `json:"recoveryWait,omitzero"`
-	Chain        chain.State   `json:"chain"`
+	// Troubles say what is wrong with the machine, each in a sentence with what to do.
+	Troubles []string `json:"troubles,omitempty"`
+	// Board is the board that the box runs on, such as "serial:9f86d081884c7d65".
+	Board string `json:"board,omitempty"`
+	// Passive says that the box serves no partner; Troubles say why.
+	Passive bool        `json:"passive,omitempty"`
+	Chain   chain.State `json:"chain"`
 }
 
 // An Order is the body of POST /v1/orders.

@@ -23,6 +23,7 @@ func program() *cli.Program {
 			operatorsCommand(),
 			logCommand(),
 			renameCommand(),
+			boardCommand(),
 			setCommand(),
 			transferCommand(),
 			retireCommand(),

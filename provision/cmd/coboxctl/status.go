@@ -139,6 +139,12 @@ func stateMark(s health.State) string {
 // writeAlerts says what needs a person.
 func (s *standing) writeAlerts(w io.Writer) {
 	a := s.Authority
+	for _, t := range a.Troubles {
+		fmt.Fprintf(w, "! %s\n", t)
+	}
+	if a.Passive {
+		fmt.Fprintln(w, "! it serves no partner until that is put right")
+	}
 	if !a.Trusted {
 		fmt.Fprintln(w, "! its clock is not trusted: no time server has answered since it was switched on; invites and grants with an end do not count until then")
 	}
