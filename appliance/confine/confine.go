@@ -39,6 +39,10 @@ type Policy struct {
 	Sacrifice int `json:",omitempty"`
 }
 
+// Word is what a box's program is told by, as its first argument, that it is to call
+// [Exec] on those after it.
+const Word = "confined"
+
 // Args returns the arguments with which a program that calls [Exec] on them
 // becomes program with args under the policy. word is what the program tells from its
 // other arguments that it is meant to do this.

@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"cobox/appliance/board"
+	"cobox/appliance/boot"
+	"cobox/appliance/gokrazy"
 	"cobox/appliance/health"
 	"cobox/appliance/vitals"
 	"cobox/metrics"
@@ -52,6 +55,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 		fs.PrintDefaults()
 	}
 	state := fs.String("state", "", "the state `folder`")
+	initDir := fs.String("init", "", "the `folder` in which the box's init says how the start went; none on other computers")
 	wait := fs.Duration("recovery-wait", chain.RecoveryWait, "how long the box has to be up before a recovery takes place; less is for trials")
 	pageAt := fs.String("page", "", "where to show the status page, such as :80; empty for nowhere")
 	err := fs.Parse(args)
@@ -67,7 +71,17 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "provisiond: error: %v\nprovisiond: hint: provisiond -help\n", err)
 		return cli.Usage
 	}
-	if err := serve(ctx, provision.Config{State: *state, RecoveryWait: *wait}, *pageAt, errOut); err != nil {
+	cfg := provision.Config{State: *state, RecoveryWait: *wait}
+	if *initDir != "" {
+		err = startOf(&cfg, *initDir)
+	}
+	if err == nil {
+		err = serve(ctx, cfg, *pageAt, errOut)
+	}
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("it has ended without being told to") // what ends well is not started again on a box
+	}
+	if err != nil {
 		fmt.Fprintf(errOut, "provisiond: error: %v\n", err)
 		return cli.Failed
 	}
@@ -112,6 +126,39 @@ func serve(ctx context.Context, cfg provision.Config, pageAt string, errOut io.W
 		}
 	}
 	return g.Wait()
+}
+
+// startOf makes the authority follow what a box's init says in dir of the start.
+func startOf(cfg *provision.Config, dir string) error {
+	r, err := boot.ReadReport(dir)
+	if err != nil {
+		return err
+	}
+	cfg.Troubles, cfg.Board, cfg.Passive = r.Troubles, r.Board, r.Passive()
+	if !r.Writable {
+		cfg.ReadOnly = errors.New("the box's card cannot be written to")
+	}
+	if r.Cloned && r.Writable {
+		cfg.AcceptBoard = func() error { return acceptBoard(cfg.State, r.Board) }
+	}
+	cfg.TimeKnown = func() bool { return boot.TimeKnown(dir) }
+	cfg.Uptime = boot.Uptime
+	return nil
+}
+
+// answerFirst is how long the answer to the operator's order has before the
+// machine is started anew.
+const answerFirst = time.Second
+
+// acceptBoard notes that the box may go on on a board, and starts it anew.
+func acceptBoard(state, id string) error {
+	if err := board.Decide(state, id); err != nil {
+		return err
+	}
+	time.Sleep(answerFirst)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return gokrazy.Reboot(ctx, gokrazy.NewClient(gokrazy.Socket))
 }
 
 // build returns the version of this program, and the time of the commit that it

@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"cobox/appliance/confine"
 	"cobox/appliance/sensors"
 	"cobox/seeder"
 	"cobox/seeder/api"
@@ -35,10 +36,21 @@ flags:
 `
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == confine.Word {
+		confined(os.Args[2:]) // returns only when that fails
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// confined takes from this process what the program does not need, and becomes the
+// program in args anew: so a box's init starts it.
+func confined(args []string) {
+	warn := func(err error) { fmt.Fprintf(os.Stderr, "seederd: warning: %v\n", err) }
+	fmt.Fprintf(os.Stderr, "seederd: error: %v\n", confine.Exec(args, os.Environ(), warn))
+	os.Exit(cli.Failed)
 }
 
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
