@@ -37,7 +37,7 @@ type plan struct {
 
 // programs returns what runs on a box, in the order in which it is started.
 func (p plan) programs() []Program {
-	authority := []string{provisiondPath, "-state", p.state, "-init", RunDir}
+	authority := []string{provisiondPath, "-state", p.state, "-init", RunDir, "-page", ":80"}
 	seeder := []string{"-state", p.state, "-authority", "-hypercore", "0.0.0.0:4002"}
 	if p.passive {
 		seeder = append(seeder, "-dht", "off", "-mdns", "off", "-scrub-rate", "0")
