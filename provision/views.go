@@ -1,6 +1,9 @@
 package provision
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +16,7 @@ import (
 
 	"cobox/appliance/health"
 	"cobox/provision/chain"
+	"cobox/provision/control"
 	"cobox/seeder/api"
 	"cobox/seeder/durable"
 )
@@ -21,6 +25,8 @@ import (
 type Views struct {
 	Health  func() health.Report
 	Metrics func(w io.Writer) error // in Prometheus' text format
+	// Targets are where metrics are served on the local network, host:port.
+	Targets func() []string
 }
 
 // metricsType is the content type of Prometheus' text format.
@@ -36,6 +42,10 @@ func (s *Server) handleViews(handle func(pattern string, need chain.Role, fn fun
 	if s.views.Metrics != nil {
 		handle("GET /v1/metrics", chain.Observer, s.getMetrics)
 	}
+	if s.views.Targets != nil {
+		// Observers read metrics by themselves; the token is for operators to give away.
+		handle("GET /v1/scrape", chain.Operator, s.getScrape)
+	}
 }
 
 func (s *Server) getMetrics(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
@@ -47,6 +57,45 @@ func (s *Server) getMetrics(w http.ResponseWriter, _ *http.Request, _ chain.Role
 	}
 	w.Header().Set("Content-Type", metricsType)
 	_, _ = io.WriteString(w, page.String()) // the caller has gone when this fails
+}
+
+func (s *Server) getScrape(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
+	answer := control.Scrape{}
+	if answer.Token, answer.On = s.agent.MetricsToken(); answer.On {
+		answer.Targets = s.views.Targets()
+	}
+	api.WriteAnswer(w, answer)
+}
+
+// metricsLAN is the setting by which metrics are served on the local network.
+const metricsLAN = "metrics-lan"
+
+// metricsTokenInfo is the purpose for which the box key's seed gives the token.
+const metricsTokenInfo = "cobox/metrics-token/v1"
+
+// MetricsToken returns the token with which metrics can be read on the local
+// network, and whether they can at all: while the setting is on, of a box that has
+// an owner. The token follows from the box key, the ownership and the order that
+// turned the setting on: it is the same after a restart, and another one after each
+// such order, and for each owner.
+func (a *Agent) MetricsToken() (token string, on bool) {
+	st := a.chain.State()
+	if a.damage != nil || !st.Claimed() || st.Settings[metricsLAN] != "on" {
+		return "", false
+	}
+	info := fmt.Sprintf("%s %d %d", metricsTokenInfo, st.Epoch, st.Switched[metricsLAN])
+	secret, err := hkdf.Key(sha256.New, a.cfg.Key.Seed(), nil, info, 32)
+	if err != nil {
+		panic("provision: " + err.Error()) // the length is a constant
+	}
+	return base64.RawURLEncoding.EncodeToString(secret), true
+}
+
+// Changed returns what is closed when something of the agent's state changes.
+func (a *Agent) Changed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
 }
 
 // seenFile holds when an operator was last there, so that a restart does not make

@@ -28,7 +28,10 @@ type Config struct {
 	// Machine says where the machine is looked at. Without volumes they are the file
 	// system of the state folder and, where it is another one, that of the store.
 	Machine sensors.Machine
-	Chain   func() *chain.State
+	// StoreDisk says that the store must be on a disk of its own: without one mounted
+	// there it is gone, and what is below it is not looked at.
+	StoreDisk bool
+	Chain     func() *chain.State
 	// OperatorSeen tells when an operator's program last spoke with the box; nil when
 	// nobody knows.
 	OperatorSeen func() time.Time
@@ -140,11 +143,11 @@ func (v *Vitals) machine() *sensors.Machine {
 		return &m
 	}
 	store := filepath.Join(v.cfg.State, "store")
-	if sensors.SameVolume(v.cfg.State, store) {
+	if !v.cfg.StoreDisk && sensors.SameVolume(v.cfg.State, store) {
 		m.Volumes = []sensors.VolumeAt{{Name: health.DataVolume, Path: v.cfg.State}}
 		return &m
 	}
-	m.Volumes = []sensors.VolumeAt{{Name: health.StateVolume, Path: v.cfg.State}, {Name: health.DataVolume, Path: store}}
+	m.Volumes = []sensors.VolumeAt{{Name: health.StateVolume, Path: v.cfg.State}, {Name: health.DataVolume, Path: store, Mounted: v.cfg.StoreDisk}}
 	return &m
 }
 

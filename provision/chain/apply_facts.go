@@ -137,6 +137,7 @@ func (f Reset) apply(s *State, e Entry, _ *Conditions) error {
 	if f.Mode == Wipe {
 		s.Name, s.Partners, s.Pins = "", nil, nil
 		clear(s.Settings)
+		clear(s.Switched)
 	}
 	s.changeHands(e)
 	s.Epoch = max(s.Epoch, f.Epoch)

@@ -141,8 +141,9 @@ func (CancelRecovery) apply(s *State, _ Member, _ Entry) error {
 	return nil
 }
 
-func (o Set) apply(s *State, _ Member, _ Entry) error {
+func (o Set) apply(s *State, _ Member, e Entry) error {
 	s.Settings[o.Name] = o.Value
+	s.Switched[o.Name] = e.Seq
 	return nil
 }
 

@@ -49,6 +49,7 @@ type State struct {
 	Invites  []OpenInvite      `json:"invites,omitempty"`  // by time
 	Pins     []PinOrder        `json:"pins,omitempty"`     // by time
 	Settings map[string]string `json:"settings,omitempty"` // those that were ordered
+	Switched map[string]uint64 `json:"switched,omitempty"` // the entries that ordered them last
 	Recovery Recovery          `json:"recovery,omitzero"`
 	Update   UpdateOrder       `json:"update,omitzero"` // the latest of this ownership
 	Disk     DiskOrder         `json:"disk,omitzero"`   // the latest of this ownership
@@ -127,7 +128,7 @@ type Code struct {
 
 // New returns the state of a box before its first entry: nobody's.
 func New(box identity.BoxKey) *State {
-	return &State{Box: box, Epoch: 1, Settings: map[string]string{}, Codes: map[ID]Code{}}
+	return &State{Box: box, Epoch: 1, Settings: map[string]string{}, Switched: map[string]uint64{}, Codes: map[ID]Code{}}
 }
 
 // Clone returns a copy that shares nothing with s.
@@ -139,6 +140,7 @@ func (s *State) Clone() *State {
 	c.Pins = slices.Clone(s.Pins)
 	c.Resets = slices.Clone(s.Resets)
 	c.Settings = maps.Clone(s.Settings)
+	c.Switched = maps.Clone(s.Switched)
 	c.Codes = maps.Clone(s.Codes)
 	return &c
 }

@@ -62,6 +62,14 @@ type Head struct {
 	Head chain.Head `json:"head"` // with the order taken in
 }
 
+// A Scrape answers GET /v1/scrape: how Prometheus reads the box's metrics on the
+// local network. The token opens nothing else.
+type Scrape struct {
+	On      bool     `json:"on"`                // the setting metrics-lan
+	Targets []string `json:"targets,omitempty"` // host:port; none while it is off
+	Token   string   `json:"token,omitempty"`   // to be sent as a bearer token
+}
+
 // A Client asks a box's authority.
 type Client struct {
 	// HTTP reaches the box: its host is of no account, its path is.
@@ -123,6 +131,12 @@ func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("reading the box's metrics: %w", err)
 	}
 	return nil
+}
+
+// Scrape returns how Prometheus reads the box's metrics on the local network.
+func (c *Client) Scrape(ctx context.Context) (s Scrape, err error) {
+	err = c.call(ctx, http.MethodGet, "/v1/scrape", nil, &s)
+	return s, err
 }
 
 // Log writes the box's chain to w, statement by statement, as chain.Replay

@@ -143,6 +143,9 @@ func (l *Link) Health(ctx context.Context) (health.Report, error) { return l.cli
 // Metrics writes the box's metrics to w, in Prometheus' text format.
 func (l *Link) Metrics(ctx context.Context, w io.Writer) error { return l.client.Metrics(ctx, w) }
 
+// Scrape returns how Prometheus reads the box's metrics on its network.
+func (l *Link) Scrape(ctx context.Context) (control.Scrape, error) { return l.client.Scrape(ctx) }
+
 // tries is how often an order is signed again because another came before it.
 const tries = 5
 

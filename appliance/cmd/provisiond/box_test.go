@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -62,7 +63,7 @@ func startBox(t *testing.T) *box {
 	said := make(lines, 1000) // more than a test makes it say
 	go func() { ended <- s.Run(ctx) }()
 	go func() {
-		ended <- serve(ctx, provision.Config{State: state}, "127.0.0.1:0", said)
+		ended <- serve(ctx, provision.Config{State: state}, "127.0.0.1:0", &figureFlags{lan: "127.0.0.1:0"}, said)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -251,6 +252,48 @@ func TestBox(t *testing.T) {
 	}
 	if r, err := stranger.control(t, b).Health(t.Context()); err == nil {
 		t.Errorf("a stranger reads %+v", r)
+	}
+
+	// Metrics on the network are there when the operator turns them on, for the token.
+	if s, err := owner.control(t, b).Scrape(t.Context()); err != nil || s.On || s.Token != "" {
+		t.Errorf("before it is turned on: %+v, %v", s, err)
+	}
+	var scrape control.Scrape
+	for range 2 { // each order makes another token
+		if err := owner.order(t, b, chain.Set{Name: "metrics-lan", Value: "on"}); err != nil {
+			t.Fatal(err)
+		}
+		before := scrape.Token
+		eventually(t, "metrics on the network", func() error {
+			if scrape, err = owner.control(t, b).Scrape(t.Context()); err == nil && len(scrape.Targets) != 1 {
+				err = fmt.Errorf("they are at %v", scrape.Targets)
+			}
+			return err
+		})
+		if scrape.Token == before || len(scrape.Token) < 40 {
+			t.Errorf("the token %q after %q", scrape.Token, before)
+		}
+	}
+	for token, want := range map[string]int{scrape.Token: http.StatusOK, "": http.StatusUnauthorized, identity.PartnerKeyOf(key(40)).String(): http.StatusUnauthorized} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+scrape.Targets[0]+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("GET /metrics answered %s, want %d", resp.Status, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if s, err := stranger.control(t, b).Scrape(t.Context()); err == nil {
+		t.Errorf("a stranger learns %+v", s)
 	}
 
 	invite, err := label.New(rand.Reader)

@@ -18,9 +18,6 @@ import (
 	"cobox/appliance/board"
 	"cobox/appliance/boot"
 	"cobox/appliance/gokrazy"
-	"cobox/appliance/health"
-	"cobox/appliance/vitals"
-	"cobox/metrics"
 	"cobox/provision"
 	"cobox/provision/chain"
 	"cobox/seeder/boxkey"
@@ -58,6 +55,8 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 	initDir := fs.String("init", "", "the `folder` in which the box's init says how the start went; none on other computers")
 	wait := fs.Duration("recovery-wait", chain.RecoveryWait, "how long the box has to be up before a recovery takes place; less is for trials")
 	pageAt := fs.String("page", "", "where to show the status page, such as :80; empty for nowhere")
+	var look figureFlags
+	look.flags(fs)
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -76,7 +75,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 		err = startOf(&cfg, *initDir)
 	}
 	if err == nil {
-		err = serve(ctx, cfg, *pageAt, errOut)
+		err = serve(ctx, cfg, *pageAt, &look, errOut)
 	}
 	if err == nil && ctx.Err() == nil {
 		err = errors.New("it has ended without being told to") // what ends well is not started again on a box
@@ -90,7 +89,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 
 // serve runs the authority until ctx is done, with a status page at an address,
 // unless that is empty.
-func serve(ctx context.Context, cfg provision.Config, pageAt string, errOut io.Writer) (err error) {
+func serve(ctx context.Context, cfg provision.Config, pageAt string, look *figureFlags, errOut io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	if err := durable.Mkdir(cfg.State, 0o700); err != nil {
 		return err
@@ -106,18 +105,14 @@ func serve(ctx context.Context, cfg provision.Config, pageAt string, errOut io.W
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
 	log.Info("authority runs", "version", cfg.Version)
-	look := vitals.New(vitals.Config{
-		State: cfg.State, Version: cfg.Version, Chain: agent.State, OperatorSeen: agent.OperatorSeen,
-		Clock: func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }, Log: log,
-	})
-	exporter := metrics.New(look.Snapshot)
-	server := provision.NewServer(agent, provision.Views{Health: look.Report, Metrics: exporter.WriteText})
+	figures := openFigures(look, cfg, agent, log)
+	server := provision.NewServer(agent, figures.views)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return agent.Run(ctx) })
 	g.Go(func() error { return server.Run(ctx) })
-	g.Go(func() error { return look.Run(ctx) })
+	g.Go(func() error { return figures.Run(ctx) })
 	if pageAt != "" {
-		status, err := openPage(pageAt, agent, look.Snapshot, cfg.Version)
+		status, err := openPage(pageAt, agent, figures.vitals.Snapshot, cfg.Version)
 		if err != nil {
 			log.Error("there is no status page; the box works without", "error", err)
 		} else {

@@ -48,9 +48,8 @@ func TestStatusPage(t *testing.T) {
 	says("Waiting for its owner")
 	says("coboxctl pair")
 	ada := newPerson(t, 2)
-	if err := ada.use(t, b, b.code.Claim(), pairing.Operator, ada.key); err != nil {
-		t.Fatal(err)
-	}
+	// The page is there before the seeder has heard that somebody is expected.
+	eventually(t, "pairing", func() error { return ada.use(t, b, b.code.Claim(), pairing.Operator, ada.key) })
 	says("All checks")
 	says("Seeder</b> <span class=\"state\">fine")
 	if status, text, err := readPage(t.Context(), b, "evil.example"); err != nil || status != http.StatusMisdirectedRequest {

@@ -25,6 +25,7 @@ func program() *cli.Program {
 			renameCommand(),
 			boardCommand(),
 			setCommand(),
+			prometheusCommand(),
 			transferCommand(),
 			retireCommand(),
 			recoveryCommand(),
