@@ -27,7 +27,10 @@ type Session struct {
 }
 
 // Dial goes on the network with the operator key.
-func (h *Home) Dial(ctx context.Context) (*Session, error) {
+func (h *Home) Dial(ctx context.Context) (*Session, error) { return h.DialMany(ctx, 0) }
+
+// DialMany is Dial for one who stays connected to so many boxes.
+func (h *Home) DialMany(ctx context.Context, boxes int) (*Session, error) {
 	n, err := h.network()
 	if err != nil {
 		return nil, err
@@ -35,6 +38,9 @@ func (h *Home) Dial(ctx context.Context) (*Session, error) {
 	cfg := swarm.Config{Key: h.key, MDNS: n.mdns, DHT: swarm.DHTClient, HolePunching: true, Bootstrap: n.bootstrap, Relays: n.relays}
 	if len(cfg.Bootstrap) == 0 {
 		cfg.DHT = swarm.DHTOff // nobody to ask
+	}
+	if boxes > 0 {
+		cfg.Limits = limitsFor(boxes)
 	}
 	host, err := swarm.New(cfg)
 	if err != nil {
@@ -44,6 +50,16 @@ func (h *Home) Dial(ctx context.Context) (*Session, error) {
 	s := &Session{home: h, host: host, cancel: cancel}
 	s.wg.Go(func() { _ = host.Run(ctx) }) // closes the host
 	return s, nil
+}
+
+// limitsFor are swarm's own, with room for the boxes: for each a connection, another
+// while it changes its way, one stream of questions and some of libp2p's own.
+func limitsFor(boxes int) swarm.Limits {
+	return swarm.Limits{
+		// Above half of Conns idle ones may be trimmed.
+		Conns: 96 + 4*boxes, Streams: 384 + 8*boxes, MemoryBytes: 128<<20 + int64(boxes)<<20,
+		Protocol: swarm.ProtocolLimit{Streams: 128 + 2*boxes},
+	}
 }
 
 // Close leaves the network.

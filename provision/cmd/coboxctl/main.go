@@ -14,6 +14,7 @@ func program() *cli.Program {
 			pairCommand(),
 			boxesCommand(),
 			statusCommand(),
+			fleetCommand(),
 			inviteCommand(),
 			invitesCommand(),
 			partnersCommand(),
