@@ -213,6 +213,53 @@ func TestCopyOwnership(t *testing.T) {
 	}
 }
 
+func TestPersonalise(t *testing.T) {
+	volume, state := t.TempDir(), t.TempDir()
+	file := filepath.Join(volume, provision.PersonalFile)
+	put := func(n byte) provision.Card {
+		t.Helper()
+		p := provision.Personal{Card: provision.Card{Claim: label.ClaimKey{n}}, Seed: []byte{n, n}}
+		text, err := p.Text()
+		if err == nil {
+			err = os.WriteFile(file, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Card
+	}
+	if _, err := takePersonal(volume, state); err == nil {
+		t.Error("an image without the file was personalised")
+	}
+	for n := byte(1); n < 3; n++ { // again before anybody owns the box
+		want := put(n)
+		for range 2 { // and again, when the power was cut before it was blanked
+			seed, err := takePersonal(volume, state)
+			if err != nil || string(seed) != string([]byte{n, n}) {
+				t.Fatalf("seed %q, %v", seed, err)
+			}
+		}
+		if got, err := provision.ReadCard(state); err != nil || got != want {
+			t.Errorf("the card is %+v, %v, want %+v", got, err, want)
+		}
+	}
+	if err := blankPersonal(volume); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != string(provision.BlankPersonal()) {
+		t.Errorf("left is %.40q, %v", text, err)
+	}
+	if seed, err := takePersonal(volume, state); err != nil || seed != nil {
+		t.Errorf("blank: %q, %v", seed, err)
+	}
+	if err := os.WriteFile(file, []byte("scribble"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takePersonal(volume, state); err == nil {
+		t.Error("a damaged personalisation was taken in")
+	}
+}
+
 func TestTakeReset(t *testing.T) {
 	volume, state := t.TempDir(), t.TempDir()
 	if err := os.Mkdir(filepath.Join(state, "own"), 0o700); err != nil {

@@ -41,6 +41,44 @@ func takeReset(volume, state string) (taken bool, err error) {
 	return true, nil
 }
 
+// takePersonal takes in what makes a box of the card: its code's public key and tag
+// go to the state folder, the seed is returned, nil when there is nothing to take in.
+// The caller blanks it when the box key has been made ([blankPersonal]). A box that
+// somebody has owned keeps what it has: a reset card is the way to another code.
+func takePersonal(volume, state string) (seed []byte, err error) {
+	text, err := readCardFile(filepath.Join(volume, provision.PersonalFile))
+	if err != nil {
+		return nil, fmt.Errorf("taking the card's personalisation in: %w", err)
+	}
+	p, err := provision.ParsePersonal(text)
+	if errors.Is(err, provision.ErrBlank) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("taking the card's personalisation in: %w", err)
+	}
+	if c, err := ownership(state); err == nil && c.Seq > 0 {
+		return []byte{}, errors.New("the card was personalised anew, but this box has had an owner: its code stays as it was; mkimage reset-card makes a card that changes it")
+	}
+	if err := provision.WriteCard(state, p.Card); err != nil {
+		return nil, err
+	}
+	return append([]byte{}, p.Seed...), nil
+}
+
+// blankPersonal overwrites the card's personalisation, of which no use is left.
+func blankPersonal(volume string) error {
+	path := filepath.Join(volume, provision.PersonalFile)
+	text, err := readCardFile(path)
+	if err == nil && !blank(text) {
+		err = blankFile(path)
+	}
+	if err != nil {
+		return fmt.Errorf("blanking the card's personalisation: %w", err)
+	}
+	return nil
+}
+
 func readCardFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -105,32 +105,52 @@ func (s *Start) prepareState() error {
 	if err := withBootVolume(s.takeFromCard); err != nil {
 		s.note(err)
 	}
-	made, err := entropy.MakeKey(StateDir, sources(nil))
-	if err != nil {
+	if err := s.makeKey(nil); err != nil {
 		return err
-	}
-	if made {
-		s.mark("box key made")
 	}
 	if err := keyFile.allow(filepath.Join(StateDir, keyFile.name), os.Chown); err != nil {
 		return err
 	}
 	id := board.Read("/")
-	s.Report.Board = id.String()
-	if s.Report.Cloned, err = checkBoard(StateDir, id); err != nil {
+	cloned, err := checkBoard(StateDir, id)
+	if err != nil {
 		return err
 	}
-	if s.Report.Cloned {
+	s.Report.Board, s.Report.Cloned = id.String(), cloned
+	if cloned {
 		s.note(errCloned)
 	}
 	return nil
 }
 
-// takeFromCard takes in what people have put on the boot volume.
+// takeFromCard takes in what people have put on the boot volume. The personalisation
+// is blanked once its seed is in the box key.
 func (s *Start) takeFromCard(volume string) error {
+	seed, err := takePersonal(volume, StateDir)
+	if err != nil {
+		s.note(err)
+	}
+	if err := s.makeKey(seed); err != nil {
+		return err
+	}
+	if seed != nil {
+		s.mark("personalised")
+		if err := blankPersonal(volume); err != nil {
+			s.note(err)
+		}
+	}
 	taken, err := takeReset(volume, StateDir)
 	if taken {
 		s.mark("a reset card was found")
+	}
+	return err
+}
+
+// makeKey makes the box key, if there is none.
+func (s *Start) makeKey(seed []byte) error {
+	made, err := entropy.MakeKey(StateDir, sources(seed))
+	if made {
+		s.mark("box key made")
 	}
 	return err
 }
