@@ -79,7 +79,7 @@ const scenes = {
   // A page of elsewhere that knows the address tries to get at this one.
   async foreign () {
     await page.goto(call.foreign)
-    const tried = await page.evaluate(async ({ url }) => {
+    const tried = await page.evaluate(async ({ url, timeout }) => {
       const attempt = async (name, f) => {
         try { return [name, String(await f())] } catch (e) { return [name, 'refused'] }
       }
@@ -94,8 +94,10 @@ const scenes = {
       })
       const opened = async () => {
         const w = open(url)
-        await new Promise(resolve => setTimeout(resolve, 500)) // it may or may not come
-        return w.closed ? 'severed' : 'held'
+        for (const end = Date.now() + timeout / 2; !w.closed; await new Promise(resolve => setTimeout(resolve, 50))) {
+          if (Date.now() > end) return 'held'
+        }
+        return 'severed'
       }
       return Object.fromEntries([
         await attempt('read', async () => (await fetch(url)).status),
@@ -113,7 +115,7 @@ const scenes = {
         await attempt('framed', framed),
         await attempt('opened', opened)
       ])
-    }, { url })
+    }, { url, timeout: call.timeout })
     const frame = page.frames().find(f => f !== page.mainFrame())
     tried.frameShows = String(frame ? (await frame.content()).includes('cobox-token') : false)
     tell({ tried })

@@ -1,6 +1,6 @@
 // Package camera shows what is printed for people to programs that nobody here
-// wrote: every label and invite, as PNG, SVG and PDF, clean and as a poor
-// photograph, to zbarimg and to package viewfinder; and the page of
+// wrote: every label and invite, on paper and on a screen, as PNG, SVG and PDF,
+// clean and as a poor photograph, to zbarimg and to package viewfinder; and the page of
 // viewfinder.Read to a real browser, whose camera sees such a photograph. There is
 // nothing else in it than tests:
 //

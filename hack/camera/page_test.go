@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	_ "image/jpeg"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -87,26 +88,34 @@ func (f facts) quiet(t *testing.T) {
 // or of an invite, and Read returns what is on it.
 func TestCameraSeesLabel(t *testing.T) {
 	ctx := begin(t)
-	for i, text := range texts(t, 1) {
-		for _, m := range []mishap{mishaps[0], mishaps[len(mishaps)-1]} {
-			for _, dark := range []bool{false, true} {
-				s := scene{Scene: "camera", Video: film(t, photograph(ctx, t, text, m)), Dark: dark}
-				got, told, err := watch(ctx, t, s, nil)
-				if err != nil || got != text {
-					t.Errorf("text %d, %s: Read = %q, %v, want %q", i, m.name, got, err, text)
-				}
-				if !told.Secure || told.Filming || told.Heading != "Done" || !strings.Contains(told.Status, "Close this window") {
-					t.Errorf("the page afterwards: %+v", told)
-				}
-				if strings.Contains(told.Status+strings.Join(told.Requests, ""), text[8:20]) {
-					t.Error("the page was told the code")
-				}
-				if light := told.Ground == "rgb(255, 255, 255)"; light == dark || told.Ink == told.Ground {
-					t.Errorf("ink %s on %s, with dark %v", told.Ink, told.Ground, dark)
-				}
-				told.quiet(t)
-			}
+	poor := mishaps[len(mishaps)-1]
+	l := labelsFrom(t, rand.NewChaCha8([32]byte{2}), 1)[0]
+	onPaper := output(ctx, t, printed(t, l), "convert", "-", "-resize", "66.67%", "png:-")
+	invite := inviteWith(l.Code).Text()
+	for _, c := range []struct {
+		what, text string
+		photo      []byte
+		dark       bool
+	}{
+		{"a QR", l.Text(), photograph(ctx, t, l.Text(), mishaps[0]), true},
+		{"a label", l.Text(), photographed(ctx, t, onPaper, poor), false},
+		{"an invite", invite, photograph(ctx, t, invite, poor), false},
+	} {
+		s := scene{Scene: "camera", Video: film(t, c.photo), Dark: c.dark}
+		got, told, err := watch(ctx, t, s, nil)
+		if err != nil || got != c.text {
+			t.Errorf("%s: Read = %q, %v, want %q", c.what, got, err, c.text)
 		}
+		if !told.Secure || told.Filming || told.Heading != "Done" || !strings.Contains(told.Status, "Close this window") {
+			t.Errorf("%s: the page afterwards: %+v", c.what, told)
+		}
+		if strings.Contains(told.Status+strings.Join(told.Requests, ""), c.text[8:20]) {
+			t.Errorf("%s: the page was told the code", c.what)
+		}
+		if light := told.Ground == "rgb(255, 255, 255)"; light == c.dark || told.Ink == told.Ground {
+			t.Errorf("%s: ink %s on %s, with dark %v", c.what, told.Ink, told.Ground, c.dark)
+		}
+		told.quiet(t)
 	}
 }
 
@@ -209,9 +218,9 @@ func TestNoCamera(t *testing.T) {
 	}
 }
 
-// TestForeignPage: a page of elsewhere that somehow knows the address gets nothing
-// of the page and nothing past it; case 61 of the acceptance cases, and 62.
-func TestForeignPage(t *testing.T) {
+// Cases 61 and 62, for the page of coboxctl pair -camera: a page of elsewhere that
+// somehow knows the address gets nothing of the page and nothing past it.
+func TestCase61ForeignPage(t *testing.T) {
 	ctx := begin(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("<!DOCTYPE html><title>elsewhere</title>"))
@@ -237,9 +246,9 @@ func TestForeignPage(t *testing.T) {
 	}
 }
 
-// TestRebinding: a name of elsewhere that points at this computer is not answered;
-// case 60 of the acceptance cases.
-func TestRebinding(t *testing.T) {
+// Case 60, for that page: a name of elsewhere that points at this computer is not
+// answered.
+func TestCase60Rebinding(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(begin(t))
 	defer cancel(nil)
 	var told facts

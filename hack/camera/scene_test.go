@@ -16,7 +16,7 @@ import (
 var (
 	withCamera = flag.Bool("camera", false, "run the tests; needs the Debian packages and the npm package (make camera)")
 	chromium   = flag.String("chromium", "chromium", "the `program` of the browser")
-	deadline   = flag.Duration("deadline", 2*time.Minute, "the `time` that a test may take; all take seconds when nothing else runs")
+	deadline   = flag.Duration("deadline", 5*time.Minute, "the `time` after which a test hangs; each takes some seconds when nothing else runs")
 )
 
 // begin begins a test that needs other programs.
@@ -33,6 +33,7 @@ func begin(t *testing.T) context.Context {
 // command runs a program and returns what it writes.
 func command(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "MAGICK_THREAD_LIMIT=1") // with more, noise is another one at each run
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
