@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -307,26 +308,41 @@ func TestReplayRefused(t *testing.T) {
 	}
 }
 
-// Statements that were changed in any byte, or belong elsewhere, are refused.
-func TestForged(t *testing.T) {
+// Case 32: statements that were changed in any byte, such as a quota or a role, or
+// belong elsewhere, are refused.
+func TestCase32Tampered(t *testing.T) {
 	x := owned(t)
-	st, err := chain.SignOrder(key(owner), x.s.Head(), now, chain.Rename{Name: "attic"})
-	x.must(err)
-	text := st.Append(nil)
-	for i := range text {
-		bad := bytes.Clone(text)
-		bad[i] ^= 1
-		forged, err := identity.ParseStatement(bad)
-		if err != nil {
-			continue
+	for _, o := range []chain.Order{invite(60, chain.Partner), invite(61, chain.Operator), chain.Rename{Name: "attic"}} {
+		st, err := chain.SignOrder(key(owner), x.s.Head(), now, o)
+		x.must(err)
+		text := st.Append(nil)
+		for i := range text {
+			bad := bytes.Clone(text)
+			bad[i] ^= 1
+			forged, err := identity.ParseStatement(bad)
+			if err != nil {
+				continue
+			}
+			if err := x.s.Clone().Apply(forged, good); err == nil {
+				t.Errorf("%s, byte %d changed: it was taken in", chain.Kind(o), i)
+			}
 		}
-		if err := x.s.Clone().Apply(forged, good); err == nil {
-			t.Errorf("byte %d changed: it was taken in", i)
+		for _, c := range []struct{ old, new string }{
+			{`"quotaBytes":1073741824`, `"quotaBytes":9073741824`}, {`"role":"operator"`, `"role":"owner"`},
+		} {
+			text := strings.Replace(string(text), c.old, c.new, 1)
+			forged, err := identity.ParseStatement([]byte(text))
+			if err == nil {
+				err = x.s.Clone().Apply(forged, good)
+			}
+			if strings.Contains(text, c.new) && !errors.Is(err, identity.ErrBadSignature) {
+				t.Errorf("with %s: %v, want ErrBadSignature", c.new, err)
+			}
 		}
 	}
 	other := x.s.Head()
 	other.Box = identity.BoxKeyOf(key(2))
-	st, err = chain.SignOrder(key(owner), other, now, chain.Rename{Name: "attic"})
+	st, err := chain.SignOrder(key(owner), other, now, chain.Rename{Name: "attic"})
 	x.must(err)
 	if err := x.take(st); !errors.Is(err, identity.ErrWrongBox) {
 		t.Errorf("an order for another box: %v, want ErrWrongBox", err)
