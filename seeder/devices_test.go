@@ -56,7 +56,7 @@ func (d *device) refused(t *testing.T, b *box) {
 
 // Case 36, for devices: a revoked device with open streams is cut off at once, and
 // refused from then on, also after a restart of the box. Others are not touched.
-func TestRevokedDevice(t *testing.T) {
+func TestCase36RevokedDevice(t *testing.T) {
 	b := startBox(t, stateDir(t))
 	partner, another := key(60), key(61)
 	b.grant(t, partner, 1<<20, time.Now())
@@ -119,6 +119,58 @@ func TestRevokedDevice(t *testing.T) {
 	if second.Counter != first.Counter+1 {
 		t.Errorf("list %d follows %d", second.Counter, first.Counter)
 	}
+}
+
+// Case 37: a device whose certificate is over, is of an organisation without a
+// grant, is another device's, or was made by itself, is refused, and told why.
+func TestCase37DeviceCertificate(t *testing.T) {
+	b := startBox(t, stateDir(t))
+	partner, foreign := key(60), key(61)
+	b.grant(t, partner, 1<<20, time.Now())
+	d := newDevice(t, partner, 62)
+	signed := func(by ed25519.PrivateKey, change func(*identity.DeviceCert)) []byte {
+		t.Helper()
+		cert := identity.DeviceCert{Partner: identity.PartnerKeyOf(by), Device: identity.DeviceKeyOf(key(62)), Scope: identity.ScopeFull, Issued: time.Now()}
+		change(&cert)
+		st, err := identity.SignDeviceCert(by, cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Append(nil)
+	}
+	as := func(*identity.DeviceCert) {}
+	good := signed(partner, as)
+	// Whoever makes a certificate for himself can write the partner's key into it.
+	selfMade := bytes.ReplaceAll(signed(key(62), as), []byte(identity.PartnerKeyOf(key(62)).String()), []byte(identity.PartnerKeyOf(partner).String()))
+	if bytes.Equal(selfMade, signed(key(62), as)) {
+		t.Fatal("a certificate does not show its partner")
+	}
+	for what, c := range map[string]struct {
+		cert []byte
+		says string
+	}{
+		"that is over": {signed(partner, func(c *identity.DeviceCert) {
+			c.Issued, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		}), "expired"},
+		"of another organisation":            {signed(foreign, as), "no grant"},
+		"of another device":                  {signed(partner, func(c *identity.DeviceCert) { c.Device = identity.DeviceKeyOf(key(63)) }), "device"},
+		"that it made itself":                {signed(key(62), as), "no grant"},
+		"that it made in the partner's name": {selfMade, "certificate"},
+		"that is none":                       {[]byte("COBOX"), "certificate"},
+	} {
+		_, err := client.New(d.host, c.cert).Connect(t.Context(), b.Addrs()[0])
+		if !hasCode(err, api.Unauthorised) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("a certificate %s: %v, want %s and %q", what, err, api.Unauthorised, c.says)
+		}
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if _, err := client.New(d.host, bad).Connect(t.Context(), b.Addrs()[0]); err == nil {
+			t.Errorf("byte %d changed: the device was let in", i)
+		}
+	}
+	d.connect(t, b)
 }
 
 // No list brings a revoked device back: not an older one, not one that leaves it

@@ -255,6 +255,8 @@ func (s *Seeder) putPin(c caller, r *http.Request) (any, error) {
 		if partner, err = s.partnerOf(c, r, key); err != nil {
 			return nil, err
 		}
+	} else if err := s.churn.pin(partner, s.usage(partner), time.Now()); err != nil {
+		return nil, err
 	}
 	st, err := s.Pin(pin.Pin{Feed: key, Partner: partner, Created: time.Now(), Open: req.Open, Drive: req.Drive, Label: req.Label})
 	s.access.readers.refresh(s)
@@ -270,7 +272,11 @@ func (s *Seeder) deletePin(c caller, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	st, _ := s.pinStatus(key, partner)
 	err = s.Unpin(key, partner)
+	if err == nil && !c.operator {
+		s.churn.unpinned(partner, s.usage(partner), st.HeldBytes, time.Now())
+	}
 	s.access.readers.refresh(s)
 	return nil, err
 }

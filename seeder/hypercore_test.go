@@ -139,9 +139,9 @@ func TestHypercoreOpensLater(t *testing.T) {
 	}
 }
 
-// TestHypercoreStrangers asks for feeds in every way that must be refused. All
-// refusals are the same bytes: nobody learns whether a feed exists.
-func TestHypercoreStrangers(t *testing.T) {
+// Case 40, for stock Hypercore peers: a stranger asks for feeds in every way that
+// must be refused. All refusals are the same bytes: nobody learns whether a feed exists.
+func TestCase40HypercoreStrangers(t *testing.T) {
 	b := startHyperBox(t)
 	c := partnerOn(t, b, 1)
 	closed, open := newLog(t, 62), newLog(t, 63)

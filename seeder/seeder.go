@@ -79,6 +79,7 @@ type Seeder struct {
 	lounge    lounge
 	closing   chan swarm.PeerID // guests who made room
 	audits    audits
+	churn     churn
 
 	doorMu sync.Mutex
 	door   *door // for stock Hypercore peers; nil when they are not served; doorMu

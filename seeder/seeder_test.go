@@ -280,8 +280,8 @@ func hasCode(err error, code api.Code) bool {
 	return ok && e.Code == code && e.Text != ""
 }
 
-// Who has no grant is told so, and what is another's looks like nothing.
-func TestStrangers(t *testing.T) {
+// Case 40: who has no grant is told so, and what is another's looks like nothing.
+func TestCase40OthersFeed(t *testing.T) {
 	b := startBox(t, stateDir(t))
 	one, two := key(10), key(11)
 	if _, err := newDevice(t, one, 12).client.Connect(t.Context(), b.Addrs()[0]); !hasCode(err, api.Unauthorised) || !strings.Contains(err.Error(), "no grant") {
@@ -333,8 +333,9 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// Over quota nothing of the new head is taken in; a larger grant lets it go on by itself.
-func TestQuota(t *testing.T) {
+// Case 34: over quota nothing of the new head is taken in, and other partners are
+// not affected; a larger grant lets it go on by itself.
+func TestCase34Quota(t *testing.T) {
 	b := startBox(t, stateDir(t))
 	partner := key(20)
 	b.grant(t, partner, 10_000, time.Now().Add(-time.Hour))
@@ -351,6 +352,15 @@ func TestQuota(t *testing.T) {
 	if st.Head.Length != 5 || st.Blocks != 5 || !strings.Contains(st.Why, "quota") {
 		t.Errorf("over quota: %+v, want the five blocks of before, and why", st)
 	}
+	another := key(23)
+	b.grant(t, another, 10_000, time.Now())
+	theirs, their := newDevice(t, another, 24).connect(t, b), newLog(t, 25)
+	their.write(t, 5, 1000, 1)
+	if _, err := theirs.Pin(t.Context(), their.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	push(t, theirs, their)
+	wait(t, theirs, their.Key(), pin.Complete, 5)
 	b.grant(t, partner, 100_000, time.Now())
 	if st := wait(t, c, l.Key(), pin.Complete, 25); st.HeldBytes != 25_000 {
 		t.Errorf("with a larger grant: %+v", st)
@@ -366,6 +376,63 @@ func TestQuota(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// Case 35: a partner that unpins and pins in a loop is stopped, with and without
+// data, and told until when; what it keeps stays, and others are not affected.
+func TestCase35Loop(t *testing.T) {
+	b := startBox(t, stateDir(t))
+	partner, another := key(70), key(71)
+	b.grant(t, partner, 10_000, time.Now())
+	b.grant(t, another, 10_000, time.Now())
+	c := newDevice(t, partner, 72).connect(t, b)
+	l, kept := newLog(t, 73), newLog(t, 74)
+	l.write(t, 4, 1000, 1)
+	if _, err := c.Pin(t.Context(), kept.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	stopped := func(err error) bool {
+		if err != nil && !hasCode(err, api.Busy) {
+			t.Fatal(err)
+		}
+		e, _ := errors.AsType[*api.Error](err)
+		return e != nil && strings.Contains(e.Hint, "pin again in")
+	}
+	rounds := 0
+	for ; rounds <= 3; rounds++ {
+		if _, err := c.Pin(t.Context(), l.Key(), api.PinRequest{}); stopped(err) {
+			break
+		}
+		stop := push(t, c, l)
+		wait(t, c, l.Key(), pin.Complete, 4)
+		stop()
+		if err := c.Unpin(t.Context(), l.Key()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rounds != 3 { // 12,000 bytes were deleted of a quota of 10,000
+		t.Errorf("stopped in round %d, want 3", rounds)
+	}
+	if pins, err := c.Pins(t.Context()); err != nil || len(pins) != 1 {
+		t.Errorf("the partner's other pin: %v, %v", pins, err)
+	}
+
+	other := newDevice(t, another, 75).connect(t, b)
+	pins := 0
+	for ; pins <= 100; pins++ { // a grant of three feeds
+		if _, err := other.Pin(t.Context(), l.Key(), api.PinRequest{}); stopped(err) {
+			break
+		}
+		if err := other.Unpin(t.Context(), l.Key()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pins < 6 || pins > 100 {
+		t.Errorf("%d pins in a loop, want six and hardly more", pins)
+	}
+	if err := c.Unpin(t.Context(), kept.Key()); err != nil {
+		t.Errorf("unpinning meanwhile: %v", err)
 	}
 }
 
