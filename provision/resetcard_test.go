@@ -112,6 +112,31 @@ func TestCase24ResetCard(t *testing.T) {
 	}
 }
 
+// Case 21: a photo of the label is of no use once the box is claimed, and of no
+// use either when it was taken from its owner again.
+func TestCase21OldLabel(t *testing.T) {
+	a, dir := claimed(t)
+	photographer := provision.Claim{ID: codeOf.ID(), Key: public(key(50))}
+	if err := a.Redeem(photographer); !errors.Is(err, provision.ErrUsed) {
+		t.Errorf("the label of a claimed box: %v, want ErrUsed", err)
+	}
+	for n, mode := range []chain.ResetMode{chain.Reowner, chain.Wipe} {
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		card := resetCard(mode)
+		card.ID[1], card.Card.Claim = byte(n), claimKey(byte(130+n))
+		putReset(t, dir, card)
+		a = open(t, provision.Config{State: dir})
+		if o, ok := a.Find(codeOf.ID()); ok { // so that it is denied, as any other code
+			t.Errorf("after a reset (%s) the label's code counts: %+v", mode, o)
+		}
+		if err := a.Redeem(photographer); err == nil || a.State().Claimed() {
+			t.Errorf("after a reset (%s) the photographer owns the box", mode)
+		}
+	}
+}
+
 // Case 24: what is no whole card of this kind is put aside once, and changes nothing.
 func TestCase24BadResetCard(t *testing.T) {
 	dir := inUse(t)

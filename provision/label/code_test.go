@@ -72,10 +72,10 @@ func (c constant) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestCase1Typos: of all codes with one wrong symbol, and of all with two
+// TestCase01Typos: of all codes with one wrong symbol, and of all with two
 // neighbours swapped, no more pass than ten bits of check let pass: one in 1024,
 // and none when the wrong symbol is of the check itself.
-func TestCase1Typos(t *testing.T) {
+func TestCase01Typos(t *testing.T) {
 	source := &counter{}
 	var typos, missedTypos, swaps, missedSwaps int
 	accepted := func(text []byte) bool {
@@ -129,8 +129,8 @@ func TestCase1Typos(t *testing.T) {
 	}
 }
 
-// TestCase2Confusions: whatever people and programs do to a code on its way.
-func TestCase2Confusions(t *testing.T) {
+// TestCase02Confusions: whatever people and programs do to a code on its way.
+func TestCase02Confusions(t *testing.T) {
 	// A code with a 0 and a 1 in it: the most confused symbols.
 	source := &counter{}
 	c := must[label.Code](t)(label.New(source))

@@ -164,7 +164,7 @@ func TestCase03WrongCode(t *testing.T) {
 	}
 }
 
-// Cases 4 and 5: another key is told that the code is used; the same key may ask again.
+// Case 4: another key is told that the code is used.
 func TestCase04Used(t *testing.T) {
 	o := &owner{}
 	b := pairing.NewBox(boxKey, o)
@@ -174,41 +174,69 @@ func TestCase04Used(t *testing.T) {
 	if _, err := ask(t, b, request(key(3), code())); answerOf(err) != pairing.Used {
 		t.Errorf("another key: %v", err)
 	}
-	if _, err := ask(t, b, request(key(2), code())); err != nil || o.written() != 1 {
+}
+
+// Case 5: the same key may ask again and is told the same; nothing is written.
+func TestCase05SameAgain(t *testing.T) {
+	o := &owner{}
+	b := pairing.NewBox(boxKey, o)
+	first, err := ask(t, b, request(key(2), code()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ask(t, b, request(key(2), code())); err != nil || again != first || o.written() != 1 {
+		t.Errorf("the same key again: %+v after %+v, %v, %d writes", again, first, err, o.written())
+	}
+}
+
+// interrupted has somebody pair while something goes wrong, and checks that he was
+// not told yes, that nobody else gets the box once it is his on the disk, and that
+// he gets it when he asks again.
+func interrupted(t *testing.T, o *owner, messages int, again pairing.Request) {
+	t.Helper()
+	b := pairing.NewBox(boxKey, o)
+	req := request(key(2), code())
+	stream := meet(t.Context(), b, req.Self, lan)
+	end := &deaf{Conn: stream, messages: messages}
+	if _, err := pairing.Ask(t.Context(), end, req); err == nil {
+		t.Fatal("the client was told yes")
+	}
+	_ = stream.Close()
+	o.mu.Lock()
+	o.cutBefore, o.cutAfter = false, false // the power is back
+	kept := o.key
+	o.mu.Unlock()
+	if kept != [32]byte{} {
+		if _, err := ask(t, b, request(key(3), code())); answerOf(err) != pairing.Used {
+			t.Errorf("another key: %v", err)
+		}
+	}
+	if _, err := ask(t, b, again); err != nil || o.written() != 1 {
 		t.Errorf("the same key again: %v after %d writes", err, o.written())
 	}
 }
 
-// Cases 7 to 9: the power is cut before or after the write, or the answer is
-// lost. The same key always gets through in the end, and nobody else once
-// anybody was told yes.
+// all is more messages than there are.
+const all = 10
+
+// Case 7: the power is cut before or after the write; the chain's tests of this
+// case cut it at each of the steps that a write has.
 func TestCase07PowerCut(t *testing.T) {
-	for _, cut := range []string{"before the write", "after the write", "the answer is lost"} {
-		o := &owner{cutBefore: cut == "before the write", cutAfter: cut == "after the write"}
-		b := pairing.NewBox(boxKey, o)
-		req := request(key(2), code())
-		stream := meet(t.Context(), b, req.Self, lan)
-		var end io.ReadWriteCloser = stream
-		if cut == "the answer is lost" {
-			end = &deaf{Conn: stream, messages: 1}
-		}
-		if _, err := pairing.Ask(t.Context(), end, req); err == nil {
-			t.Fatalf("%s: the client was told yes", cut)
-		}
-		_ = stream.Close()
-		o.mu.Lock()
-		o.cutBefore, o.cutAfter = false, false // the power is back
-		kept := o.key
-		o.mu.Unlock()
-		if kept != [32]byte{} {
-			if _, err := ask(t, b, request(key(3), code())); answerOf(err) != pairing.Used {
-				t.Errorf("%s: another key: %v", cut, err)
-			}
-		}
-		if _, err := ask(t, b, req); err != nil || o.written() != 1 {
-			t.Errorf("%s: the same key again: %v after %d writes", cut, err, o.written())
-		}
-	}
+	interrupted(t, &owner{cutBefore: true}, all, request(key(2), code()))
+	interrupted(t, &owner{cutAfter: true}, all, request(key(2), code()))
+}
+
+// Case 8: the box's answer is lost on the way.
+func TestCase08AnswerLost(t *testing.T) {
+	interrupted(t, &owner{}, 1, request(key(2), code()))
+}
+
+// Case 9: the laptop dies after it sent its claim. Its operator's key is on its
+// disk, from before; with it another computer asks again.
+func TestCase09LaptopDies(t *testing.T) {
+	again := request(key(2), code())
+	again.Self = peerOf(key(44))
+	interrupted(t, &owner{}, 1, again)
 }
 
 // A deaf connection delivers some messages and then ends.
@@ -343,26 +371,53 @@ func replay(t *testing.T, b *pairing.Box, client identity.PeerID, claim []byte) 
 	return head[3]
 }
 
-// Cases 11 and 12: a claim that was overheard, or passed on by somebody in
-// between, is of no use: not on another stream, nor from another peer.
+// Case 12: a claim that was overheard is of no use on another stream.
 func TestCase12Replay(t *testing.T) {
 	o := &owner{}
 	b := pairing.NewBox(boxKey, o)
-	req := request(key(2), code())
-	f := record(t, b, req, nil)
-	if got := replay(t, b, peerOf(key(2)), f.claim); got != byte(pairing.Denied) {
-		t.Errorf("replayed by the same peer on another stream: answer %d", got)
+	f := record(t, b, request(key(2), code()), nil)
+	for what, client := range map[string]identity.PeerID{"the same peer": peerOf(key(2)), "another peer": peerOf(key(66))} {
+		if got := replay(t, b, client, f.claim); got != byte(pairing.Denied) {
+			t.Errorf("replayed by %s on another stream: answer %d", what, got)
+		}
 	}
-	// Somebody in between passes the box's own hello on to the victim, and the
-	// victim's claim back, on one stream: his peer ID is not the victim's.
+	if o.written() != 0 {
+		t.Error("the box was claimed")
+	}
+}
+
+// Case 11: somebody in between passes the box's own hello on to the victim, and
+// the victim's claim back, all on one stream: his peer ID is not the victim's.
+func TestCase11InBetween(t *testing.T) {
+	o := &owner{}
+	b := pairing.NewBox(boxKey, o)
 	stream := meet(t.Context(), b, peerOf(key(66)), lan)
 	defer stream.Close()
-	f = record(t, b, req, readFrame(t, stream))
+	f := record(t, b, request(key(2), code()), readFrame(t, stream))
 	if _, err := stream.Write(f.claim); err != nil {
 		t.Fatal(err)
 	}
 	if got := readFrame(t, stream); got[3] != byte(pairing.Denied) {
 		t.Errorf("passed on by somebody in between: answer %d", got[3])
+	}
+	if o.written() != 0 {
+		t.Error("the box was claimed")
+	}
+}
+
+// Case 22: who has a copy of the card knows the code's claim key, and so its claim
+// ID. He can claim nothing with it: he cannot sign.
+func TestCase22CopiedCard(t *testing.T) {
+	o := &owner{}
+	b := pairing.NewBox(boxKey, o)
+	known, own := code().Public().ID(), wrong().Public().ID()
+	hello := helloOf(t, b, peerOf(key(2)))
+	claim := record(t, b, request(key(2), wrong()), hello).claim
+	if bytes.Count(claim, own[:]) != 1 {
+		t.Fatal("a claim does not hold its claim ID once")
+	}
+	if got := replay(t, b, peerOf(key(2)), bytes.Replace(claim, own[:], known[:], 1)); got != byte(pairing.Denied) {
+		t.Errorf("a claim by who has the card alone: answer %d", got)
 	}
 	if o.written() != 0 {
 		t.Error("the box was claimed")
