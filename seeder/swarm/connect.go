@@ -154,6 +154,9 @@ func (h *Host) connectInfo(ctx context.Context, info peer.AddrInfo) error {
 	if n, ok := h.p2p.Network().(*p2pswarm.Swarm); ok {
 		n.Backoff().Clear(info.ID)
 	}
+	if h.p2p.Network().Connectedness(info.ID) == network.NotConnected {
+		h.readyToPunch(ctx, slices.Concat(info.Addrs, h.p2p.Peerstore().Addrs(info.ID)))
+	}
 	// A relayed connection will do: it is up to Open to wait for a better one.
 	err := h.p2p.Connect(network.WithAllowLimitedConn(ctx, "connect"), info)
 	if err != nil {

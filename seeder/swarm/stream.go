@@ -163,11 +163,6 @@ func (h *Host) handle(protocolID string, fn func(*stream)) {
 	})
 }
 
-// directWait is how long, from the begin of a relayed connection, bulk streams
-// wait for hole punching to replace it. It takes three or four round trips by way of
-// the relay, once that has told both ends how they look from outside.
-const directWait = 5 * time.Second
-
 // Open opens a stream to peer for protocol. When there is no connection it first
 // looks for the peer as [Host.Connect] does. For a protocol of Config.Bulk it then
 // waits some seconds for a direct connection in the place of a relayed one, before it
@@ -209,39 +204,6 @@ func (h *Host) openBest(ctx context.Context, to peer.ID, p protocol.ID) (network
 }
 
 func (h *Host) isBulk(p protocol.ID) bool { return slices.Contains(h.s.Bulk, string(p)) }
-
-// waitDirect waits while there is no connection but relayed ones, the newest of
-// them young enough that a hole may still be punched. It fails only when ctx ends.
-func (h *Host) waitDirect(ctx context.Context, to peer.ID) error {
-	came := make(chan struct{}, 1)
-	stop := h.direct.add(func(p PeerID) {
-		if p == PeerID(to) {
-			select {
-			case came <- struct{}{}:
-			default:
-			}
-		}
-	})
-	defer stop()
-	var newest time.Time
-	for _, c := range h.p2p.Network().ConnsToPeer(to) {
-		if !relayed(c) {
-			return nil
-		}
-		if t := c.Stat().Opened; t.After(newest) {
-			newest = t
-		}
-	}
-	timer := time.NewTimer(time.Until(newest.Add(directWait)))
-	defer timer.Stop()
-	select {
-	case <-came:
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
 
 // unhandle ends the serving of a protocol.
 func (h *Host) unhandle(protocolID string) { h.p2p.RemoveStreamHandler(protocol.ID(protocolID)) }
