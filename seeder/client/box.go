@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 	"cobox/seeder/pin"
-	"cobox/seeder/replicate"
 	"cobox/seeder/swarm"
 )
 
@@ -143,25 +141,6 @@ func (b *Box) Receipt(ctx context.Context, partner identity.PartnerKey, key feed
 		return r, st, fmt.Errorf("checking the receipt of box %s: it is about another feed or partner", b.peer)
 	}
 	return r, st, nil
-}
-
-// Replicate exchanges all feeds of an exchange with the box until ctx is done
-// (then it returns nil), or the connection ends.
-func (b *Box) Replicate(ctx context.Context, x *replicate.Exchange) error {
-	s, err := b.c.host.Open(ctx, b.peer, api.ReplicateProtocol)
-	if err != nil {
-		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
-	}
-	conn, err := replicate.Secure(ctx, s, true, []byte(s.Local()), []byte(s.Remote()))
-	if err != nil {
-		_ = s.Reset()
-		return fmt.Errorf("replicating with box %s: %w", b.peer, err)
-	}
-	err = x.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Open: true})
-	if err == nil && ctx.Err() == nil {
-		err = errors.New("the box closed the connection")
-	}
-	return err
 }
 
 // call makes one request. An answer that is no success is an [*api.Error].
