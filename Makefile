@@ -79,6 +79,10 @@ arm64: ## tests of what is written for arm64 alone, under qemu
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
 	$(GO) run ./hack/interop/bench -bin $(BIN)
 
+.PHONY: bench-fleet
+bench-fleet: build ## coboxctl fleet with a hundred boxes on this computer
+	$(GO) run ./hack/fleet -bin $(BIN)
+
 .PHONY: check
 check: ## formatting, vet, linters, tidiness, floor plan, all tests with the race detector
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi

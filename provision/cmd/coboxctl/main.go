@@ -15,6 +15,7 @@ func program() *cli.Program {
 			boxesCommand(),
 			statusCommand(),
 			fleetCommand(),
+			watchCommand(),
 			inviteCommand(),
 			invitesCommand(),
 			partnersCommand(),

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +33,11 @@ import (
 //	typo FROM TO    writes a code with one wrong symbol
 //	newcode TO      writes a code that was never printed
 //	readme          runs the README's commands for the first box, line by line
+//	run again       the same box, on new ports
+//	freeport NAME   sets NAME to a port that nobody listens at
+//	get URL TEXT    asks until the answer is a success and has a line that matches
+//	path            sets METRICS to the path that the last answer of /sd tells
+//	until FILE TEXT waits until a file has a line that matches
 //	field NAME TO   writes a field of the JSON that the last command printed
 var bin string
 
@@ -64,7 +74,41 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"run":    startRun,
 			"readme": runReadme,
-			"stop":   func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(boxKey{}).(*running).end(ts) },
+			"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				ts.Check(err)
+				ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+				ts.Check(l.Close())
+			},
+			"get": func(ts *testscript.TestScript, _ bool, args []string) {
+				answer := ""
+				wait(ts, args[1], func() (string, error) {
+					resp, err := http.Get(args[0])
+					if err != nil {
+						return "", err
+					}
+					defer resp.Body.Close()
+					text, err := io.ReadAll(resp.Body)
+					if err == nil && resp.StatusCode != http.StatusOK {
+						err = errors.New(resp.Status)
+					}
+					answer = string(text)
+					return answer, err
+				})
+				ts.Check(os.WriteFile(ts.MkAbs("answer"), []byte(answer), 0o600))
+			},
+			"path": func(ts *testscript.TestScript, _ bool, _ []string) {
+				var groups []struct{ Labels map[string]string }
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile("answer")), &groups))
+				ts.Setenv("METRICS", groups[0].Labels["__metrics_path__"])
+			},
+			"until": func(ts *testscript.TestScript, _ bool, args []string) {
+				wait(ts, args[1], func() (string, error) {
+					text, err := os.ReadFile(ts.MkAbs(args[0]))
+					return string(text), err
+				})
+			},
+			"stop": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(boxKey{}).(*running).end(ts) },
 			"typo": func(ts *testscript.TestScript, _ bool, args []string) {
 				code := []byte(ts.ReadFile(args[0]))
 				i := bytes.IndexAny(code, "0123456789")
@@ -107,12 +151,16 @@ var (
 	pairLine = regexp.MustCompile(`coboxctl pair -addr (\S+)`)
 )
 
-func startRun(ts *testscript.TestScript, _ bool, _ []string) {
+func startRun(ts *testscript.TestScript, _ bool, args []string) {
 	r := ts.Value(boxKey{}).(*running)
-	// A state folder with a short path: that of a socket is bounded.
-	state, err := os.MkdirTemp("", "run")
-	ts.Check(err)
-	ts.Defer(func() { _ = os.RemoveAll(state) })
+	state := ts.Getenv("STATE")
+	if len(args) == 0 {
+		// A state folder with a short path: that of a socket is bounded.
+		var err error
+		state, err = os.MkdirTemp("", "run")
+		ts.Check(err)
+		ts.Defer(func() { _ = os.RemoveAll(state) })
+	}
 	out, err := os.Create(filepath.Join(state, "printed"))
 	ts.Check(err)
 	defer func() { _ = out.Close() }()
@@ -128,6 +176,9 @@ func startRun(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Setenv("BOXID", string(at[1][strings.LastIndexByte(string(at[1]), '/')+1:]))
 			ts.Setenv("STATE", state)
 			code := codeLine.FindSubmatch(text)
+			if len(args) > 0 {
+				return // its label is on paper
+			}
 			if code == nil {
 				ts.Fatalf("no label was printed:\n%s", text)
 			}
@@ -138,6 +189,22 @@ func startRun(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("make run prints no address:\n%s", text)
 		}
 		time.Sleep(25 * time.Millisecond) // a process that starts tells nobody but its terminal
+	}
+}
+
+// wait tries until a text has a line that matches: what another program does is told
+// by what it shows alone.
+func wait(ts *testscript.TestScript, expr string, try func() (string, error)) {
+	line := regexp.MustCompile("(?m)" + expr)
+	for i := 0; ; i++ {
+		text, err := try()
+		if err == nil && line.MatchString(text) {
+			return
+		}
+		if i == 2400 {
+			ts.Fatalf("there is no line %q: %v\n%s", expr, err, text)
+		}
+		time.Sleep(25 * time.Millisecond)
 	}
 }
 

@@ -182,6 +182,9 @@ func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 			c.Note("cobox: warning: box %s: %s", d.Box, d.Error)
 		}
 	}
+	if err := s.h.noteWhole(sp, r.Boxes); err != nil {
+		return err
+	}
 	switch {
 	case len(sp.Boxes) == 0:
 		return &cli.Error{Code: cli.Partly, Err: errors.New("no box keeps this space yet: the snapshot is on this computer alone"), Hint: "cobox pin " + sp.Name + " BOX"}

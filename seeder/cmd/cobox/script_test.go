@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ import (
 //	                BOXID and SOCKET
 //	stopbox         ends it
 //	killbox         ends it as a power cut would
+//	until FILE TEXT waits until a file has a line that matches, as a program that runs
+//	                beside the story writes it
 //	words           answers cobox init's questions: it runs cobox init, reads the
 //	                phrase that is shown, and types the words that are asked for
 var bin string
@@ -57,6 +60,7 @@ func TestStories(t *testing.T) {
 			"stopbox": func(ts *testscript.TestScript, _ bool, _ []string) { boxOf(ts).end(ts, os.Interrupt) },
 			"killbox": func(ts *testscript.TestScript, _ bool, _ []string) { boxOf(ts).end(ts, os.Kill) },
 			"words":   typeWords,
+			"until":   waitForLine,
 		},
 	})
 }
@@ -189,4 +193,19 @@ func phraseOf(shown string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// waitForLine waits for a line in a file.
+func waitForLine(ts *testscript.TestScript, _ bool, args []string) {
+	line := regexp.MustCompile("(?m)" + args[1])
+	for try := 0; ; try++ {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && line.Match(text) {
+			return
+		}
+		if try == 2400 {
+			ts.Fatalf("%s has no line %q: %v\n%s", args[0], args[1], err, text)
+		}
+		time.Sleep(25 * time.Millisecond) // what a program wrote is told by its file alone
+	}
 }
