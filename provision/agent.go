@@ -47,7 +47,9 @@ type Config struct {
 	// AcceptBoard makes the box go on on the board that it runs on, once an operator
 	// has said so; nil where there is nothing to decide.
 	AcceptBoard func() error
-	Log         *slog.Logger // nil for none
+	// Updates takes in releases; nil on a computer that is no appliance.
+	Updates *Updates
+	Log     *slog.Logger // nil for none
 }
 
 // An Agent is the box's authority. It is safe for concurrent use.
@@ -68,6 +70,7 @@ type Agent struct {
 	changed  chan struct{}                // mu; closed and replaced when the state changes
 	ended    []identity.PartnerKey        // mu; partners whose notice is over
 	seen     time.Time                    // mu; when an operator was last there
+	reached  bool                         // mu; since the agent was opened
 	seenKept time.Time                    // mu; what of it is on the disk
 }
 

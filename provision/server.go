@@ -37,18 +37,19 @@ type Server struct {
 	conns  *handedOn
 	seeder *http.Client
 	box    *pairing.Box
+	again  chan struct{} // the machine is to be started again
 }
 
 // NewServer returns a server for an agent, that shows operators the views.
 func NewServer(a *Agent, views Views) *Server {
 	s := &Server{
 		agent: a, views: views, log: a.log, box: pairing.NewBox(a.cfg.Key, codes{a}), seeder: api.SocketClient(api.SocketPath(a.cfg.State)),
-		conns: &handedOn{in: make(chan net.Conn), closed: make(chan struct{})},
+		conns: &handedOn{in: make(chan net.Conn), closed: make(chan struct{})}, again: make(chan struct{}, 1),
 	}
 	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
 	s.local = &http.Server{Handler: s.localHandler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 8 << 10, ErrorLog: errLog}
 	s.remote = &http.Server{
-		Handler: http.MaxBytesHandler(s.remoteHandler(), api.MaxBody), ConnContext: withPeer,
+		Handler: bounded(s.remoteHandler()), ConnContext: withPeer,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 8 << 10, ErrorLog: errLog,
 	}
@@ -82,6 +83,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.seeder.CloseIdleConnections()
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.remote.Serve(s.conns) })
+	wg.Go(func() { s.startAgain(ctx) })
 	err = s.local.Serve(l)
 	_ = s.remote.Close()
 	wg.Wait()
@@ -228,6 +230,7 @@ func (s *Server) remoteHandler() http.Handler {
 	})
 	handle("GET /v1/status", chain.Observer, func(w http.ResponseWriter, r *http.Request, _ chain.Role) { s.getStatus(w, r) })
 	s.handleViews(handle)
+	s.handleSystem(handle)
 	handle("GET /v1/log", chain.Observer, func(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
 		if err := s.agent.chain.Export(w); err != nil {
 			s.log.Warn("exporting the chain", "error", err)
@@ -256,7 +259,7 @@ func (s *Server) state(role chain.Role) control.State {
 	return control.State{
 		Box: a.box, Tag: a.card.Tag.String(), Version: a.cfg.Version, Uptime: a.cfg.Uptime(),
 		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *st, RecoveryWait: a.recoveryWait(st),
-		Troubles: a.cfg.Troubles, Board: a.cfg.Board, Passive: a.cfg.Passive,
+		Troubles: a.cfg.Troubles, Board: a.cfg.Board, Passive: a.cfg.Passive, Reached: a.Reached(),
 	}
 }
 

@@ -114,7 +114,14 @@ func (a *Agent) OperatorSeen() time.Time {
 func (a *Agent) noteSeen() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen = time.Now()
+	a.seen, a.reached = time.Now(), true
+}
+
+// Reached reports whether an operator has spoken with the box since the agent was opened.
+func (a *Agent) Reached() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reached
 }
 
 // NotBefore returns a time that has passed for certain.

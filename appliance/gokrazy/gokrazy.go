@@ -33,9 +33,11 @@ func NewClient(socket string) *http.Client {
 const perSignal = "30s"
 
 // Reboot ends the programs, in order, and starts the machine anew. It returns when
-// gokrazy has begun with that: this program is one of those that are ended.
+// all have ended: unless it is called by init, this program is one of them.
 func Reboot(ctx context.Context, c *http.Client) error {
-	q := url.Values{"async": {"true"}, "wait_per_signal": {perSignal}}
+	// Not async: gokrazy would start the machine anew while programs are still ending.
+	// Not with kexec: that takes the kernel's command line along, which says what is started.
+	q := url.Values{"kexec": {"off"}, "wait_per_signal": {perSignal}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gokrazy/reboot?"+q.Encode(), nil)
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (c *Checker) Look(ctx context.Context, before Condition) Finding {
 	if before.Address && !c.hasAddress() {
 		return Finding{Problem: "the box has no address on a network, as it had"}
 	}
-	if before.Operator && authority.OperatorSeen.IsZero() && !partnerSeen(seeder) {
+	if before.Operator && !authority.Reached && !partnerSeen(seeder) {
 		return Finding{Problem: "neither an operator nor a partner has reached the box, as they could before"}
 	}
 	return Finding{}
@@ -78,7 +78,7 @@ func (c *Checker) askSeeder(ctx context.Context) (*api.BoxStatus, error) {
 
 // authorityState is the part of control.State that is looked at.
 type authorityState struct {
-	OperatorSeen time.Time `json:"operatorSeen"`
+	Reached bool `json:"reached"`
 }
 
 func (c *Checker) askAuthority(ctx context.Context) (*authorityState, error) {
@@ -150,3 +150,9 @@ func reachable(a netip.Addr) bool {
 // partnerSeen reports whether a partner's device is connected: strangers are not
 // held by a box that has partners.
 func partnerSeen(st *api.BoxStatus) bool { return st.Traffic.Sessions > 0 }
+
+// Condition tells how the box is before an update, apart from who has reached it.
+func (c *Checker) Condition(ctx context.Context) Condition {
+	seeder, err := c.askSeeder(ctx)
+	return Condition{Address: c.hasAddress(), Store: err == nil && seeder.Store.Trouble == ""}
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -15,14 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"cobox/appliance/gokrazy"
 	"cobox/appliance/perm"
 
 	"golang.org/x/sys/unix"
 )
-
-// gokrazySocket is where gokrazy, under which a box's programs run, is asked to
-// swap root file systems. Only root can.
-const gokrazySocket = "/run/gokrazy-http.sock"
 
 // Gokrazy are the slots of a box's card, by way of gokrazy.
 type Gokrazy struct {
@@ -44,8 +40,8 @@ var rootParameter = regexp.MustCompile(`(?:^| )root=PARTUUID=[0-9A-Fa-f-]+/PARTN
 
 // Open returns the slots of the box that this program runs on. The error wraps
 // [ErrNoSlots] on other computers.
-func Open() (*Gokrazy, error) {
-	if _, err := os.Stat(gokrazySocket); errors.Is(err, fs.ErrNotExist) {
+func Open() (Card, error) {
+	if _, err := os.Stat(gokrazy.Socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoSlots
 	}
 	cmdline, err := os.ReadFile("/proc/cmdline")
@@ -61,51 +57,50 @@ func Open() (*Gokrazy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gokrazy{http: unixClient(gokrazySocket), card: card, named: 1 + offset, runs: card.Root}, nil
-}
-
-func unixClient(path string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", path)
-		},
-	}}
+	return &Gokrazy{http: gokrazy.NewClient(gokrazy.Socket), card: card, named: 1 + offset, runs: card.Root}, nil
 }
 
 // Trial reports whether the slot that runs was started once, on trial.
 func (g *Gokrazy) Trial() bool { return g.runs != g.named }
 
-// other is the partition that an update is written to. On trial gokrazy's idea of
-// the other one is the one that runs: nothing may be written then.
-func (g *Gokrazy) other() int { return firstSlot + secondSlot - g.named }
+// Name returns which slot runs, "a" or "b".
+func (g *Gokrazy) Name() string {
+	if g.runs == firstSlot {
+		return "a"
+	}
+	return "b"
+}
 
-var errOnTrial = errors.New("this system is on trial itself, and the other slot is the one to go back to")
+// open opens the slot that does not run. gokrazy's own way to write there takes the
+// slot that the command line does not name, which after a trial is the one that runs.
+func (g *Gokrazy) open(flag int) (*os.File, error) {
+	other := firstSlot + secondSlot - g.runs
+	device, ok := g.card.Partition(other)
+	if !ok {
+		return nil, fmt.Errorf("the card has no partition %d", other)
+	}
+	return os.OpenFile(device, flag, 0)
+}
 
 // Write fills the slot that does not run.
 func (g *Gokrazy) Write(ctx context.Context, root io.Reader) error {
-	if g.Trial() {
-		return errOnTrial
-	}
-	h := sha256.New()
-	said, err := g.do(ctx, http.MethodPut, "/update/root", io.TeeReader(root, h))
-	if err == nil && said != fmt.Sprintf("%x", h.Sum(nil)) {
-		err = fmt.Errorf("what arrived there has the hash %.64q", said)
-	}
+	f, err := g.open(os.O_WRONLY)
 	if err != nil {
+		return fmt.Errorf("writing the other slot: %w", err)
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{f}, contextReader{ctx, root}, make([]byte, pieceSize))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("writing the other slot: %w", err)
 	}
 	return nil
 }
 
+// pieceSize is how much is written at once: cards are slow at less.
+const pieceSize = 1 << 20
+
 // Sum reads the other slot back from the card, not from memory.
 func (g *Gokrazy) Sum(ctx context.Context, size int64) (sum [sha256.Size]byte, err error) {
-	device, ok := g.card.Partition(g.other())
-	if !ok {
-		return sum, fmt.Errorf("reading the other slot back: the card has no partition %d", g.other())
-	}
-	f, err := os.Open(device)
+	f, err := g.open(os.O_RDONLY)
 	if err != nil {
 		return sum, fmt.Errorf("reading the other slot back: %w", err)
 	}
@@ -135,10 +130,7 @@ func (r contextReader) Read(p []byte) (int, error) {
 
 // Arm makes the next start that of the other slot, once.
 func (g *Gokrazy) Arm(ctx context.Context) error {
-	if g.Trial() {
-		return errOnTrial
-	}
-	if _, err := g.do(ctx, http.MethodPost, "/update/testboot", nil); err != nil {
+	if err := g.post(ctx, "/update/testboot"); err != nil {
 		return fmt.Errorf("arming the other slot: %w", err)
 	}
 	return nil
@@ -149,39 +141,32 @@ func (g *Gokrazy) Commit(ctx context.Context) error {
 	if !g.Trial() {
 		return nil
 	}
-	if _, err := g.do(ctx, http.MethodPost, "/update/switch", nil); err != nil {
+	if err := g.post(ctx, "/update/switch"); err != nil {
 		return fmt.Errorf("keeping this system: %w", err)
 	}
 	return nil
 }
 
 // Restart ends all programs and starts the machine again.
-func (g *Gokrazy) Restart(ctx context.Context) error {
-	// Not with kexec: it would take the kernel's command line along, which says what
-	// is started.
-	if _, err := g.do(ctx, http.MethodPost, "/reboot?kexec=off&wait_per_signal=20s", nil); err != nil {
-		return fmt.Errorf("starting the machine again: %w", err)
-	}
-	return nil
-}
+func (g *Gokrazy) Restart(ctx context.Context) error { return gokrazy.Reboot(ctx, g.http) }
 
 const maxAnswer = 4 << 10 // bytes of gokrazy's
 
-func (g *Gokrazy) do(ctx context.Context, method, path string, body io.Reader) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://gokrazy"+path, body)
+func (g *Gokrazy) post(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gokrazy"+path, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	resp, err := g.http.Do(req)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("gokrazy answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
 	}
-	return string(text), err
+	return err
 }
 
 // Uptime returns the time since power-on.

@@ -5,7 +5,7 @@ package update
 import "time"
 
 // Open returns the slots of the box that this program runs on: there are none.
-func Open() (Slots, error) { return nil, ErrNoSlots }
+func Open() (Card, error) { return nil, ErrNoSlots }
 
 var began = time.Now()
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"cobox/appliance/release"
 )
 
 // A machine is a box's card and what is started from it: two slots, which of them
@@ -110,7 +112,7 @@ func (m *machine) start() {
 func (m *machine) name() string { return string(m.slots[m.runs]) }
 
 func (m *machine) running() Running {
-	return Running{Release: m.name(), Version: version(m.name()), Trial: m.runs != m.main}
+	return Running{Version: version(m.name()), Trial: m.runs != m.main}
 }
 
 func version(name string) (v uint64) {
@@ -132,15 +134,15 @@ func (m *machine) live() error {
 // box takes in releases on the system that runs.
 func (m *machine) box() *Box {
 	r := m.running()
-	b := NewBox(m.state, m, release(r.Release), r.Trial, nil)
+	b := NewBox(m.state, m, manifest(m.name()).System, r.Trial, nil)
 	b.note = m.note
 	return b
 }
 
-func release(name string) Release {
-	return Release{
-		ID: name, Product: "seeder", Board: "arm64", Version: version(name),
-		Root: File{int64(len(name)), sha256.Sum256([]byte(name))},
+func manifest(name string) release.Manifest {
+	return release.Manifest{
+		System: release.System{Product: release.Product, Board: "arm64", Version: version(name), Name: name},
+		Root:   release.File{Sum: sha256.Sum256([]byte(name)), Size: int64(len(name))},
 	}
 }
 
@@ -152,7 +154,7 @@ func newMachine(t *testing.T) *machine {
 }
 
 func attempt(name string) Attempt {
-	return Attempt{Release: release(name), Order: Order{1, 7}, Before: Condition{Store: true}, Limit: time.Minute}
+	return Attempt{Manifest: manifest(name), Order: Order{1, 7}, Before: Condition{Store: true}, Limit: time.Minute}
 }
 
 // update has a release come in, with the power going away after writes, and lets
@@ -200,13 +202,13 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 				switch now := m.running(); {
 				case now.Trial:
 					t.Errorf("%s, cut at write %d: rests on a trial", name, cut)
-				case now.Release == name && !good:
+				case m.name() == name && !good:
 					t.Errorf("%s, cut at write %d: a system that does not work stays", name, cut)
-				case now.Release == name && r.State != Settled:
+				case m.name() == name && r.State != Settled:
 					t.Errorf("%s, cut at write %d: the release runs, and the record says %+v", name, cut, r)
-				case now.Release != name && (r.State == Settled || !r.State.Ended() || r.State != None && r.Why == ""):
+				case m.name() != name && (r.State == Settled || !r.State.Ended() || r.State != None && r.Why == ""):
 					t.Errorf("%s, cut at write %d: the system before runs, and the record says %+v", name, cut, r)
-				case whole && good && now.Release != name:
+				case whole && good && m.name() != name:
 					t.Errorf("%s was not put in place, without a power cut: %+v", name, r)
 				case whole && !good && r.State != RolledBack:
 					t.Errorf("%s, without a power cut: %+v", name, r)

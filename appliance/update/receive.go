@@ -3,12 +3,15 @@ package update
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"sync"
 	"time"
+
+	"cobox/appliance/release"
 )
 
 // The reasons for which a release is not taken. The box is as it was then.
@@ -22,28 +25,12 @@ var (
 	ErrUsed      = errors.New("this order was carried out before: order the release again")
 )
 
-// A Release is what a box needs to know of a release, from a manifest whose
-// signatures were checked.
-type Release struct {
-	ID             string // the manifest's, see package release
-	Product, Board string
-	Version        uint64 // a newer release has a higher one
-	MinFrom        uint64 // the lowest version that can be updated to it
-	Root           File
-}
-
-// A File is a part of a release.
-type File struct {
-	Size int64
-	Sum  [sha256.Size]byte // SHA-256
-}
-
 // A Box takes in releases, one at a time. It is for the program that operators
 // give their orders to. Make one with [NewBox].
 type Box struct {
 	state   string
 	slots   Slots
-	running Release
+	running release.System
 	trial   bool
 	log     *slog.Logger
 	note    func(state string, r Record) error // write; tests cut the power in it
@@ -53,8 +40,8 @@ type Box struct {
 }
 
 // NewBox returns what takes in releases for the box with a state folder, on which
-// running runs. trial says that this system is on trial itself.
-func NewBox(state string, slots Slots, running Release, trial bool, log *slog.Logger) *Box {
+// running runs. trial says that the machine was started with it on trial.
+func NewBox(state string, slots Slots, running release.System, trial bool, log *slog.Logger) *Box {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -64,43 +51,60 @@ func NewBox(state string, slots Slots, running Release, trial bool, log *slog.Lo
 // Record returns how the latest update went, or goes.
 func (b *Box) Record() (Record, error) { return Read(b.state) }
 
-// Running returns the release that runs, and whether it is on trial.
-func (b *Box) Running() (Release, bool) { return b.running, b.trial }
+// Running returns the system that runs.
+func (b *Box) Running() release.System { return b.running }
+
+// OnTrial reports whether, by a record, the system that runs has still to show that
+// it works. A machine that was started on trial stays so until the next start; what
+// ends the trial is the record that it has settled, and only a system that has takes
+// in another release.
+func (b *Box) OnTrial(r Record) bool { return onTrial(b.trial, b.running.Version, r) }
+
+func onTrial(started bool, running uint64, r Record) bool {
+	settled := r.State == Settled && r.Version == running || r.From == running && r.State != None
+	return started && !settled
+}
 
 // Check tells whether a release can be taken in now, by an order at this place of
 // the chain. The error wraps one of the reasons above.
-func (b *Box) Check(rel Release, o Order) error {
+func (b *Box) Check(m release.Manifest, o Order) error {
 	r, err := Read(b.state)
 	if err != nil {
 		return err
 	}
-	return check(rel, b.running, b.trial, r, o)
+	return check(m, b.running, b.trial, r, o)
 }
 
 // check is a pure function of the release that comes, of what runs, and of what
 // happened before.
-func check(rel, running Release, trial bool, r Record, o Order) error {
+func check(m release.Manifest, running release.System, trial bool, r Record, o Order) error {
 	switch {
-	case trial || r.State == Armed || r.State == OnTrial:
+	case onTrial(trial, running.Version, r) || r.State == Armed || r.State == OnTrial:
 		return ErrUnderWay
-	case rel.Product != running.Product || rel.Board != running.Board:
-		return fmt.Errorf("%w: for %.32q on %.32q, this is %q on %q", ErrOtherKind, rel.Product, rel.Board, running.Product, running.Board)
-	case rel.Version <= running.Version:
-		return fmt.Errorf("%w: version %d, and %d runs", ErrOld, rel.Version, running.Version)
-	case rel.MinFrom > running.Version:
-		return fmt.Errorf("%w: from version %d, and %d runs", ErrTooNew, rel.MinFrom, running.Version)
+	case m.Product != running.Product || m.Board != running.Board:
+		return fmt.Errorf("%w: for %.32q on %.32q, this is %q on %q", ErrOtherKind, m.Product, m.Board, running.Product, running.Board)
+	case m.Version <= running.Version:
+		return fmt.Errorf("%w: version %d, and %d runs", ErrOld, m.Version, running.Version)
+	case m.MinFrom > running.Version:
+		return fmt.Errorf("%w: from version %d, and %d runs", ErrTooNew, m.MinFrom, running.Version)
 	case o == r.Order && r.State != Receiving && r.State != Stopped:
 		return ErrUsed
 	}
 	return nil
 }
 
+// ID returns a release's ID as text, by which it is ordered.
+func ID(m release.Manifest) string {
+	id := m.ID()
+	return hex.EncodeToString(id[:])
+}
+
 // An Attempt is a release as it was ordered.
 type Attempt struct {
-	Release Release
-	Order   Order
-	Limit   time.Duration // for the trial; 0 for the default
-	Before  Condition     // how the box is now
+	Manifest release.Manifest // whose signatures were checked, see release.Keys
+	Order    Order
+	Limit    time.Duration // for the trial; 0 for the default
+	Before   Condition     // how the box is now
 }
 
 // Receive writes a release's root file system, as it comes from root, into the slot
@@ -118,17 +122,17 @@ func (b *Box) Receive(ctx context.Context, a Attempt, root io.Reader) (err error
 	if err != nil {
 		return err
 	}
-	if err := check(a.Release, b.running, b.trial, was, a.Order); err != nil {
+	if err := check(a.Manifest, b.running, b.trial, was, a.Order); err != nil {
 		return err
 	}
 	r := Record{
-		State: Receiving, Release: a.Release.ID, Version: a.Release.Version, From: b.running.Version, Order: a.Order,
+		State: Receiving, Release: ID(a.Manifest), Version: a.Manifest.Version, From: b.running.Version, Order: a.Order,
 		Limit: a.Limit, Before: a.Before, Earlier: was.Health(),
 	}
 	if err := b.note(b.state, r); err != nil {
 		return err
 	}
-	if err := b.fill(ctx, a.Release.Root, root); err != nil {
+	if err := b.fill(ctx, a.Manifest.Root, root); err != nil {
 		r.State, r.Why = Stopped, err.Error()
 		if errors.Is(err, ErrNotThis) {
 			r.State = Refused
@@ -145,7 +149,7 @@ func (b *Box) Receive(ctx context.Context, a Attempt, root io.Reader) (err error
 		r.State, r.Why = Stopped, err.Error()
 		return errors.Join(err, b.note(b.state, r))
 	}
-	b.log.Info("a release is armed", "version", a.Release.Version, "release", a.Release.ID)
+	b.log.Info("a release is armed", "version", a.Manifest.Version, "release", r.Release)
 	return nil
 }
 
@@ -166,7 +170,7 @@ func (b *Box) end() {
 }
 
 // fill writes the other slot and compares it with what it is to be.
-func (b *Box) fill(ctx context.Context, want File, root io.Reader) error {
+func (b *Box) fill(ctx context.Context, want release.File, root io.Reader) error {
 	came := sha256.New()
 	source := &exactly{r: root, left: want.Size}
 	if err := b.slots.Write(ctx, io.TeeReader(source, came)); err != nil {
@@ -213,5 +217,5 @@ func (b *Box) Interrupted() error {
 	if err != nil || r.State != Receiving {
 		return err
 	}
-	return b.note(b.state, Resume(r, Running{Release: b.running.ID, Version: b.running.Version}))
+	return b.note(b.state, Resume(r, Running{Version: b.running.Version}))
 }

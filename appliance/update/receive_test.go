@@ -25,9 +25,9 @@ func TestReceiveRefuses(t *testing.T) {
 	}{
 		{"an older one", attempt("release 0"), "release 0", ErrOld, None},
 		{"the same", attempt("release 1"), "release 1", ErrOld, None},
-		{"for another board", other(func(a *Attempt) { a.Release.Board = "rpi" }), "release 2", ErrOtherKind, None},
-		{"of another product", other(func(a *Attempt) { a.Release.Product = "toaster" }), "release 2", ErrOtherKind, None},
-		{"that needs one between", other(func(a *Attempt) { a.Release.MinFrom = 2 }), "release 2", ErrTooNew, None},
+		{"for another board", other(func(a *Attempt) { a.Manifest.Board = "rpi" }), "release 2", ErrOtherKind, None},
+		{"of another product", other(func(a *Attempt) { a.Manifest.Product = "toaster" }), "release 2", ErrOtherKind, None},
+		{"that needs one between", other(func(a *Attempt) { a.Manifest.MinFrom = 2 }), "release 2", ErrTooNew, None},
 		{"truncated", attempt("release 2"), "release", io.ErrUnexpectedEOF, Stopped},
 		{"nothing of it", attempt("release 2"), "", io.ErrUnexpectedEOF, Stopped},
 		{"changed", attempt("release 2"), "release X", ErrNotThis, Refused},
@@ -99,13 +99,13 @@ func TestOrderCountsOnce(t *testing.T) {
 	if err := m.box().Receive(t.Context(), bad, strings.NewReader("release 3")); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal(err)
 	}
-	if err := m.box().Receive(t.Context(), bad, strings.NewReader(bad.Release.ID)); err != nil {
+	if err := m.box().Receive(t.Context(), bad, strings.NewReader(bad.Manifest.Name)); err != nil {
 		t.Fatalf("the whole release after a part of it: %v", err)
 	}
-	if err := m.note(m.state, Record{State: RolledBack, Order: bad.Order, Release: bad.Release.ID}); err != nil {
+	if err := m.note(m.state, Record{State: RolledBack, Order: bad.Order, Release: ID(bad.Manifest)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.box().Receive(t.Context(), bad, strings.NewReader(bad.Release.ID)); !errors.Is(err, ErrUsed) {
+	if err := m.box().Receive(t.Context(), bad, strings.NewReader(bad.Manifest.Name)); !errors.Is(err, ErrUsed) {
 		t.Errorf("the same order again: %v", err)
 	}
 	if err := m.box().Interrupted(); err != nil {
@@ -135,5 +135,24 @@ func TestReceiveOneAtATime(t *testing.T) {
 	}
 	if err := <-ended; err != nil || !m.armed {
 		t.Errorf("the first: %v", err)
+	}
+}
+
+// A system that has settled takes in the next release without another start: its
+// slot is not the one that the machine was started from, and still not the other one.
+func TestReceiveAfterTrial(t *testing.T) {
+	for r, want := range map[Record]bool{
+		{}:                                    true,
+		{State: OnTrial, Version: 5, From: 4}: true,
+		{State: Settled, Version: 5, From: 4}: false,
+		{State: Settled, Version: 4, From: 3}: true,
+		{State: Stopped, Version: 6, From: 5}: false,
+	} {
+		if got := onTrial(true, 5, r); got != want {
+			t.Errorf("onTrial(%+v) = %v", r, got)
+		}
+		if onTrial(false, 5, r) {
+			t.Errorf("a system that was started as usual is on trial by %+v", r)
+		}
 	}
 }

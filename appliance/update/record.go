@@ -35,7 +35,7 @@ func (s State) Ended() bool { return s != Receiving && s != Armed && s != OnTria
 // A Record is what a box notes of its latest update. It outlasts every restart.
 type Record struct {
 	State   State  `json:"state,omitempty"`
-	Release string `json:"release,omitempty"` // the manifest's ID
+	Release string `json:"release,omitempty"` // its ID, see [ID]
 	Version uint64 `json:"version,omitempty"` // of the release
 	From    uint64 `json:"from,omitempty"`    // the version that ran when it came
 	// Order is the place in the chain of the order that the release was tried by. An

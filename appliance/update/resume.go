@@ -4,8 +4,7 @@ import "fmt"
 
 // A Running is the system that runs.
 type Running struct {
-	Release string // the ID of its manifest; "" when it came with no release
-	Version uint64 // 0 when it came with no release
+	Version uint64 // of no two systems that a box has had is it the same
 	// Trial says that the machine was told to start this system once: the next
 	// start is that of the other slot.
 	Trial bool
@@ -29,15 +28,15 @@ func Resume(r Record, now Running) Record {
 	case now.Trial:
 		// Also without a record of it: what was started once must not stay unless
 		// it works.
-		if r.Release != now.Release {
-			r = Record{Release: now.Release, Version: now.Version}
+		if r.Version != now.Version {
+			r = Record{Version: now.Version}
 		}
 		r.State, r.Why = OnTrial, ""
 	case r.State == Receiving:
 		r.State, r.Why = Stopped, "the box was switched off, or its program ended, while the release came"
 	case r.State != Armed && r.State != OnTrial:
 		// Nothing is under way.
-	case now.Release == r.Release:
+	case now.Version == r.Version:
 		r.State, r.Why = Settled, ""
 	case r.State == Armed:
 		r.State = RolledBack

@@ -11,6 +11,15 @@ import (
 // to update.
 var ErrNoSlots = errors.New("this box is not an appliance, but programs on somebody's computer: they are updated there")
 
+// Card are the slots of the card that the machine was started from.
+type Card interface {
+	Slots
+	// Trial reports whether the slot that runs was started once, on trial.
+	Trial() bool
+	// Name returns which slot runs, "a" or "b".
+	Name() string
+}
+
 // Slots are the two places for root file systems on a box's card. On a box that is
 // [Gokrazy]; the errors of all methods say what was being done.
 type Slots interface {

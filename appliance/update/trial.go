@@ -46,7 +46,9 @@ type Trial struct {
 	// Kill starts the machine again at once. It is called when it does not end in
 	// an orderly way.
 	Kill func()
-	Log  *slog.Logger // nil for none
+	// Steady is how long all has to be well without a break; 0 means [Steady].
+	Steady time.Duration
+	Log    *slog.Logger // nil for none
 
 	note func(state string, r Record) error // write; tests cut the power in it
 }
@@ -91,6 +93,9 @@ func (t *Trial) setDefaults() {
 	if t.note == nil {
 		t.note = write
 	}
+	if t.Steady == 0 {
+		t.Steady = Steady
+	}
 }
 
 func limitOf(r Record) time.Duration {
@@ -125,8 +130,8 @@ func (t *Trial) prove(ctx context.Context, r Record) error {
 			last = f
 		case wellSince < 0:
 			wellSince = up
-			last.Problem = fmt.Sprintf("all was well only for the last moments, not for %v", Steady)
-		case up-wellSince >= Steady:
+			last.Problem = fmt.Sprintf("all was well only for the last moments, not for %v", t.Steady)
+		case up-wellSince >= t.Steady:
 			return nil
 		}
 		select {

@@ -39,6 +39,8 @@ type State struct {
 	// Failed counts the attempts to pair that failed since the box was switched on.
 	Failed uint64     `json:"failedPairings"`
 	Role   chain.Role `json:"role,omitempty"` // the caller's
+	// Reached says that an operator has spoken with the box since its authority was started.
+	Reached bool `json:"reached"`
 	// RecoveryWait is how long the box has to be up still before a recovery takes
 	// place that was asked for (Chain.Recovery.NewOwner), in nanoseconds; 0 when
 	// none waits. An operator who does not want it refuses: chain.CancelRecovery.

@@ -181,3 +181,14 @@ func (l *Link) Order(ctx context.Context, plan func(*control.State) (chain.Order
 		return l.session.home.Keep(l.Box)
 	}
 }
+
+// System returns what the box runs, and how its latest update went.
+func (l *Link) System(ctx context.Context) (control.System, error) { return l.client.System(ctx) }
+
+// Offer asks whether the box would take a release, by its signed manifest.
+func (l *Link) Offer(ctx context.Context, signed []byte) error { return l.client.Offer(ctx, signed) }
+
+// Release sends a release file of size bytes, which was ordered.
+func (l *Link) Release(ctx context.Context, file io.Reader, size int64) error {
+	return l.client.Release(ctx, file, size)
+}

@@ -46,6 +46,23 @@ func startBox(t *testing.T) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(state) })
+	return startBoxWith(t, provision.Config{State: state})
+}
+
+// startBoxWith starts a box with this configuration of its authority.
+func startBoxWith(t *testing.T, cfg provision.Config) *box {
+	t.Helper()
+	said := make(lines, 1000) // more than a test makes it say
+	b := startSeeder(t, cfg.State, func(ctx context.Context) error {
+		return serve(ctx, cfg, "127.0.0.1:0", &figureFlags{lan: "127.0.0.1:0"}, said)
+	})
+	b.page = pageOf(t, said)
+	return b
+}
+
+// startSeeder starts a seeder with a pairing code, and what runs its authority.
+func startSeeder(t *testing.T, state string, authority func(context.Context) error) *box {
+	t.Helper()
 	code, err := label.New(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -60,11 +77,8 @@ func startBox(t *testing.T) *box {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
-	said := make(lines, 1000) // more than a test makes it say
 	go func() { ended <- s.Run(ctx) }()
-	go func() {
-		ended <- serve(ctx, provision.Config{State: state}, "127.0.0.1:0", &figureFlags{lan: "127.0.0.1:0"}, said)
-	}()
+	go func() { ended <- authority(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := errors.Join(<-ended, <-ended); err != nil {
@@ -75,7 +89,7 @@ func startBox(t *testing.T) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &box{addr: s.Addrs()[0], id: id, code: code, page: pageOf(t, said)}
+	return &box{addr: s.Addrs()[0], id: id, code: code}
 }
 
 // lines takes a log, line by line.

@@ -39,12 +39,15 @@ type figures struct {
 	parts  []func(context.Context) error
 }
 
-func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, log *slog.Logger) *figures {
+func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, sys *system, log *slog.Logger) *figures {
 	look := vitals.Config{
 		State: cfg.State, Version: cfg.Version, StoreDisk: f.storeDisk, Chain: agent.State, OperatorSeen: agent.OperatorSeen, Log: log,
 		Machine: sensors.Machine{Proc: f.proc, Sys: f.sys},
 	}
 	var out figures
+	if sys != nil {
+		look.Update = sys.health
+	}
 	look.Clock = func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }
 	if f.timeServer != "" {
 		compared := clock.New(f.timeServer, log)

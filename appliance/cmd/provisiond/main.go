@@ -99,13 +99,20 @@ func serve(ctx context.Context, cfg provision.Config, pageAt string, look *figur
 		return err
 	}
 	cfg.Version, cfg.Built = build()
+	sys, err := openSystem(cfg.State, log)
+	if err != nil {
+		log.Error("the system cannot be updated", "error", err)
+	}
+	if sys != nil {
+		cfg.Updates = sys.Updates
+	}
 	agent, err := provision.Open(cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
 	log.Info("authority runs", "version", cfg.Version)
-	figures := openFigures(look, cfg, agent, log)
+	figures := openFigures(look, cfg, agent, sys, log)
 	server := provision.NewServer(agent, figures.views)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return agent.Run(ctx) })

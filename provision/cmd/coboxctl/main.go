@@ -32,6 +32,7 @@ func program() *cli.Program {
 			retireCommand(),
 			recoveryCommand(),
 			recoverCommand(),
+			updateCommand(),
 			relayCommand(),
 			initCommand(),
 			grantCommand(),

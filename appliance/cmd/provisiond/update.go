@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"cobox/appliance/health"
+	"cobox/appliance/release"
+	"cobox/appliance/update"
+	"cobox/provision"
+)
+
+// A system is what an appliance runs, and what takes in a newer one.
+type system struct {
+	state string
+	card  update.Card
+	*provision.Updates
+}
+
+// openSystem returns the system of an appliance. On other computers, and where the
+// system came without release keys, it is nil: there is nothing to update.
+func openSystem(state string, log *slog.Logger) (*system, error) {
+	card, err := update.Open()
+	if errors.Is(err, update.ErrNoSlots) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	runs, err := runningSystem()
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(release.KeysFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the release keys: %w", err)
+	}
+	keys, err := release.ParseKeys(text)
+	if err != nil {
+		return nil, err
+	}
+	s := &system{state, card, &provision.Updates{
+		Box: update.NewBox(state, card, runs, card.Trial(), log), Keys: keys, Before: update.NewChecker(state).Condition,
+	}}
+	return s, s.Box.Interrupted()
+}
+
+// runningSystem returns what the root file system says that it is.
+func runningSystem() (release.System, error) {
+	text, err := os.ReadFile(release.SystemFile)
+	if err != nil {
+		return release.System{}, fmt.Errorf("finding out what system runs: %w", err)
+	}
+	return release.ParseSystem(text)
+}
+
+// health tells how the latest update went, and which slot runs.
+func (s *system) health() (health.Update, string) {
+	r, err := s.Box.Record()
+	if err != nil {
+		return health.NoUpdate, s.card.Name()
+	}
+	return r.Health(), s.card.Name()
+}
