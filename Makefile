@@ -65,6 +65,11 @@ e2e-page: $(PAGE_MODULES) ## the status page in a browser, with axe; photographs
 	hack/setup-e2e page
 	$(GO) test ./hack/page -page -count=1 -timeout 20m
 
+.PHONY: e2e-fleet
+e2e-fleet: ## the README's monitoring section as it stands, with a real Prometheus; as root
+	hack/setup-e2e metrics
+	$(GO) test ./hack/fleet -prometheus -count=1 -timeout 10m
+
 .PHONY: netns
 netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
 	hack/setup-e2e netns
