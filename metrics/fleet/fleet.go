@@ -48,7 +48,7 @@ type Config struct {
 // The bounds of a fleet.
 const (
 	MaxBoxes = 1000 // that are watched; those after them, in the order of Boxes, are not
-	MaxDials = 8    // boxes that are looked for at the same time: each sends some dozen packets
+	MaxDials = 16   // boxes that are looked for at the same time: each sends some dozen packets
 )
 
 const (
