@@ -15,6 +15,7 @@ import (
 type access struct {
 	mu      sync.Mutex
 	devices map[identity.PeerID]identity.DeviceCert // mu
+	boxes   map[identity.PeerID]struct{}            // mu; other boxes, which a partner's list names
 	members map[identity.PeerID]string              // mu; roles
 	// table is what the authority said last; nil before it has, and for a box that
 	// was given its operators at start and has no authority.
@@ -52,7 +53,8 @@ func (a *access) knows(p swarm.PeerID) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, device := a.devices[id]
-	return device || a.members[id] != ""
+	_, box := a.boxes[id]
+	return device || box || a.members[id] != ""
 }
 
 // role returns an operator's role, "" for other peers.
@@ -144,4 +146,5 @@ func (a *access) left(peer identity.PeerID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.devices, peer)
+	delete(a.boxes, peer)
 }

@@ -9,7 +9,6 @@ import (
 	"cobox/seeder/api"
 	"cobox/seeder/audit"
 	"cobox/seeder/feed"
-	"cobox/seeder/identity"
 	"cobox/seeder/store"
 )
 
@@ -17,21 +16,21 @@ import (
 // answer reads from the disk and holds a block in memory.
 const maxAudits = 4
 
-// audits counts the audits that are being answered: one for each partner.
+// audits counts the audits that are being answered: one for each who asks.
 type audits struct {
 	mu      sync.Mutex
-	running map[identity.PartnerKey]bool // mu
+	running map[string]bool // mu; by who asks
 }
 
-// begin reports whether a partner's audit may be answered now; done ends it.
-func (a *audits) begin(p identity.PartnerKey) (done func(), ok bool) {
+// begin reports whether an audit may be answered now; done ends it.
+func (a *audits) begin(p string) (done func(), ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running[p] || len(a.running) >= maxAudits {
 		return nil, false
 	}
 	if a.running == nil {
-		a.running = make(map[identity.PartnerKey]bool)
+		a.running = make(map[string]bool)
 	}
 	a.running[p] = true
 	return func() {
@@ -52,7 +51,7 @@ func (s *Seeder) postAudit(c caller, w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return &api.Error{Code: api.BadRequest, Text: err.Error()}
 	}
-	done, ok := s.audits.begin(c.cert.Partner)
+	done, ok := s.audits.begin(c.String())
 	if !ok {
 		return &api.Error{Code: api.Busy, Text: "the box is answering an audit already", Hint: "try again in a few minutes"}
 	}
@@ -74,9 +73,20 @@ func (s *Seeder) postAudit(c caller, w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
+// String names who asks, as one of those who count against a bound together.
+func (c caller) String() string {
+	switch {
+	case c.operator:
+		return "operator"
+	case len(c.keeperOf) > 0:
+		return "keepers"
+	}
+	return c.cert.Partner.String()
+}
+
 // readable returns a feed if the caller may read it, else nil.
 func (s *Seeder) readable(c caller, key feed.Key) *store.Feed {
-	if !c.operator && s.heldPin(key, c.cert.Partner) == nil {
+	if !c.operator && s.heldPin(key, c.cert.Partner) == nil && !s.pinnedByAny(key, c.keeperOf) {
 		return nil
 	}
 	s.mu.Lock()

@@ -17,6 +17,7 @@ import (
 type caller struct {
 	operator bool
 	cert     identity.DeviceCert
+	keeperOf []identity.PartnerKey // of another box, which may audit and nothing else
 }
 
 // mayRead and mayWrite are the two rights that there are; a request that needs
@@ -51,8 +52,10 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	handle("PUT /v1/pins/{feed}", mayWrite, s.putPin)
 	handle("DELETE /v1/pins/{feed}", mayWrite, s.deletePin)
 	handle("GET /v1/pins/{feed}/receipt", mayRead, s.getReceipt)
+	handle("GET /v1/keepers", mayRead, s.getKeepers)
+	handle("PUT /v1/keepers", mayWrite, s.putKeepers)
 	mux.HandleFunc("POST /v1/audits", func(w http.ResponseWriter, r *http.Request) {
-		c, err := s.caller(socket, mayRead, r)
+		c, err := s.auditor(socket, r)
 		if err == nil {
 			err = s.postAudit(c, w, r)
 		}
@@ -95,6 +98,17 @@ func (s *Seeder) caller(socket bool, need right, r *http.Request) (caller, error
 	return caller{cert: cert}, nil
 }
 
+// auditor tells who asks for an audit: whoever may read, and boxes that keep the
+// same feeds.
+func (s *Seeder) auditor(socket bool, r *http.Request) (caller, error) {
+	if peer, ok := swarm.PeerFromContext(r.Context()); ok && !socket {
+		if partners := s.keeperOf(identity.PeerID(peer)); len(partners) > 0 {
+			return caller{keeperOf: partners}, nil
+		}
+	}
+	return s.caller(socket, mayRead, r)
+}
+
 // explain turns what the parts say into the API's errors.
 func (s *Seeder) explain(err error) error {
 	code := api.Internal
@@ -128,7 +142,13 @@ func (s *Seeder) postHello(w http.ResponseWriter, r *http.Request) {
 		api.WriteError(w, err)
 		return
 	}
-	welcome, err := s.welcome(identity.PeerID(peer), hello, time.Now())
+	var welcome *api.Welcome
+	var err error
+	if hello.Keeper {
+		welcome, err = s.welcomeKeeper(identity.PeerID(peer))
+	} else {
+		welcome, err = s.welcome(identity.PeerID(peer), hello, time.Now())
+	}
 	if err != nil {
 		api.WriteError(w, err)
 		return
@@ -158,7 +178,8 @@ func (s *Seeder) welcome(peer identity.PeerID, hello api.Hello, now time.Time) (
 		s.access.left(peer)
 		return nil, s.noGrant(cert.Partner)
 	}
-	answer := &api.Welcome{Box: s.key, Partner: cert.Partner, Usage: s.usage(cert.Partner), Version: s.cfg.Version, Epoch: s.access.epoch()}
+	answer := &api.Welcome{Box: s.key, Partner: cert.Partner, Usage: s.usage(cert.Partner), Version: s.cfg.Version, Epoch: s.access.epoch(),
+		Keepers: s.keepersOf(cert.Partner).list.Counter}
 	if text != hello.Revoked || !kept {
 		answer.Revoked = text
 	}

@@ -80,6 +80,8 @@ type Seeder struct {
 	closing   chan swarm.PeerID // guests who made room
 	audits    audits
 	churn     churn
+	keepers   keepers
+	mend      mender
 
 	doorMu sync.Mutex
 	door   *door // for stock Hypercore peers; nil when they are not served; doorMu
@@ -116,8 +118,8 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	s := &Seeder{
 		cfg: cfg, log: cfg.Log, started: time.Now(), ledger: pin.NewLedger(),
 		access:  access{devices: make(map[identity.PeerID]identity.DeviceCert), alone: !cfg.Authority},
-		closing: make(chan swarm.PeerID, 256),
-		feeds:   make(map[feed.Key]*kept), poked: make(map[feed.Key]struct{}), pokes: make(chan struct{}, 1),
+		closing: make(chan swarm.PeerID, 256), mend: newMender(),
+		feeds: make(map[feed.Key]*kept), poked: make(map[feed.Key]struct{}), pokes: make(chan struct{}, 1),
 	}
 	defer func() {
 		if err != nil {
@@ -267,6 +269,10 @@ func (s *Seeder) Run(ctx context.Context) error {
 		s.keepLounge(ctx.Done())
 		return nil
 	})
+	g.Go(func() error {
+		s.keepMending(ctx)
+		return nil
+	})
 	g.Go(func() error { return s.host.Run(ctx) })
 	g.Go(func() error { return s.watch(ctx) })
 	g.Go(func() error { return s.scrub(ctx) })
@@ -307,6 +313,11 @@ const handshakeTime = 15 * time.Second
 func (s *Seeder) replicate(ctx context.Context, st swarm.Stream) {
 	peer := identity.PeerID(st.Remote())
 	cert, ok := s.access.who(peer)
+	allow := func(key feed.Key) bool { return s.heldPin(key, cert.Partner) != nil }
+	if !ok && len(s.keeperOf(peer)) > 0 {
+		cert, ok = identity.DeviceCert{Scope: identity.ScopeRead}, true
+		allow = func(key feed.Key) bool { return s.pinnedByAny(key, s.keeperOf(peer)) }
+	}
 	if !ok {
 		_ = st.Reset()
 		s.log.Debug("replication refused: the device has not introduced itself")
@@ -323,7 +334,7 @@ func (s *Seeder) replicate(ctx context.Context, st swarm.Stream) {
 	defer done()
 	err = x.Serve(ctx, conn, replicate.Peer{
 		Name:  peer.String(),
-		Allow: func(key feed.Key) bool { return s.heldPin(key, cert.Partner) != nil },
+		Allow: allow,
 	})
 	switch {
 	case errors.Is(err, replicate.ErrPeer):
@@ -408,6 +419,7 @@ func (s *Seeder) damaged(d store.Damage) {
 	s.tally.damaged(d)
 	s.log.Error("damage found on the disk: the block will be fetched again", "feed", d.Feed.DiscoveryKey(), "block", d.Block, "what", d.What)
 	s.exchange.Retry(d.Feed)
+	s.mend.poke()
 }
 
 // Close closes what [Open] opened. Run does it by itself. A second call does nothing.

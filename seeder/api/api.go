@@ -29,17 +29,23 @@ type Hello struct {
 	// Revoked is the newest list of the partner's revoked devices that this device
 	// knows (identity.Revoked as a statement's text), empty when it knows none.
 	Revoked string `json:"revoked,omitempty"`
+	// Keeper says that the caller is a box, which has no certificate: a partner's
+	// list of keepers that the box follows must name it.
+	Keeper bool `json:"keeper,omitempty"`
 }
 
 // Welcome answers a [Hello].
 type Welcome struct {
 	Box     identity.BoxKey     `json:"box"`
-	Partner identity.PartnerKey `json:"partner"`
+	Partner identity.PartnerKey `json:"partner,omitzero"` // not told to a box
 	Usage   Usage               `json:"usage"`
 	Version string              `json:"version"`
 	// Epoch counts the ownerships of the box, from 1: when it is higher than it was,
 	// the box has changed hands. It is 0 for a box without an authority.
 	Epoch uint64 `json:"epoch,omitempty"`
+	// Keepers is the number of the partner's list of keepers that the box follows; 0
+	// for none.
+	Keepers uint64 `json:"keepers,omitempty"`
 	// Revoked is the list of revoked devices that the box follows. It is left out
 	// when that is the one which the device showed, and it is on the box's disk. The
 	// device must verify it.
@@ -70,6 +76,12 @@ type PinRequest struct {
 // Pins answers a request for the list of pins.
 type Pins struct {
 	Pins []pin.Status `json:"pins"`
+}
+
+// Keepers is the body and the answer of requests about a partner's list of
+// keepers (identity.Keepers as a statement's text).
+type Keepers struct {
+	Keepers string `json:"keepers"`
 }
 
 // Receipt answers a request for a receipt: a signed statement

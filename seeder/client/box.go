@@ -36,6 +36,11 @@ func New(host *swarm.Host, cert []byte) *Client {
 	return c
 }
 
+// NewKeeper returns a client for a box that goes to others which keep the same
+// feeds: it has no certificate, and is welcome where a partner's list of keepers
+// names the host's key.
+func NewKeeper(host *swarm.Host) *Client { return &Client{host: host} }
+
 // A Box is a box that has welcomed us.
 type Box struct {
 	Welcome api.Welcome
@@ -75,7 +80,8 @@ func (c *Client) Connect(ctx context.Context, target string) (*Box, error) {
 func (b *Box) Introduce(ctx context.Context) error {
 	shown := b.c.shown()
 	var w api.Welcome
-	err := b.call(ctx, http.MethodPost, "/v1/hello", api.Hello{Device: string(b.c.cert), Revoked: shown.text}, &w)
+	hello := api.Hello{Device: string(b.c.cert), Revoked: shown.text, Keeper: b.c.cert == nil}
+	err := b.call(ctx, http.MethodPost, "/v1/hello", hello, &w)
 	if err == nil && w.Box.PeerID().String() != b.peer.String() {
 		err = fmt.Errorf("it says that it is %s", w.Box.PeerID())
 	}

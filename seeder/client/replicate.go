@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cobox/seeder/api"
+	"cobox/seeder/feed"
 	"cobox/seeder/replicate"
 	"cobox/seeder/swarm"
 )
@@ -46,8 +47,13 @@ var errBetter = errors.New("there is a better connection")
 // (then it returns nil), or the connection ends. When a direct connection comes
 // about while it goes by a relay, it moves over. It may fail with a [*NarrowError].
 func (b *Box) Replicate(ctx context.Context, x *replicate.Exchange) error {
+	return b.ReplicateSome(ctx, x, nil)
+}
+
+// ReplicateSome is Replicate for those feeds that allow allows; nil allows all.
+func (b *Box) ReplicateSome(ctx context.Context, x *replicate.Exchange, allow func(feed.Key) bool) error {
 	for {
-		err := b.session(ctx, x)
+		err := b.session(ctx, x, allow)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
@@ -58,7 +64,7 @@ func (b *Box) Replicate(ctx context.Context, x *replicate.Exchange) error {
 }
 
 // session replicates over one stream.
-func (b *Box) session(ctx context.Context, x *replicate.Exchange) error {
+func (b *Box) session(ctx context.Context, x *replicate.Exchange, allow func(feed.Key) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s, err := b.c.host.Open(ctx, b.peer, api.ReplicateProtocol)
@@ -80,7 +86,7 @@ func (b *Box) session(ctx context.Context, x *replicate.Exchange) error {
 	conn, err := replicate.Secure(ctx, s, true, []byte(s.Local()), []byte(s.Remote()))
 	if err != nil {
 		_ = s.Reset()
-	} else if err = x.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Open: true}); err == nil {
+	} else if err = x.Serve(ctx, conn, replicate.Peer{Name: b.peer.String(), Open: true, Allow: allow}); err == nil {
 		err = errors.New("the box closed the connection")
 	}
 	if ctx.Err() != nil {

@@ -116,6 +116,7 @@ func (s *session) met(ctx context.Context, b *client.Box, target string) {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "cobox: warning: bringing the lists of revoked devices together with box %s: %v\n", b.ID(), err)
 	}
+	s.shareKeepers(ctx, b)
 }
 
 // joinLists signs a list that replaces ours and a box's, when they are different

@@ -141,6 +141,7 @@ func (s *session) stay(target string, x *replicate.Exchange, report func(*client
 			b, err := s.client.Connect(s.ctx, target)
 			if err == nil {
 				s.owners.met(b)
+				s.shareKeepers(s.ctx, b)
 				wait = firstRetry
 				report(b, nil)
 				err = b.Replicate(s.ctx, x)
