@@ -126,9 +126,10 @@ func explain(err error) error {
 }
 
 func transportOf(c network.Conn) string {
+	if relayed(c) {
+		return "relay" // libp2p calls one from outside by what carries the circuit
+	}
 	switch t := c.ConnState().Transport; t {
-	case "p2p-circuit":
-		return "relay"
 	case "quic-v1":
 		return "quic"
 	default:
