@@ -27,10 +27,11 @@ type Link struct {
 // Close ends the link.
 func (l *Link) Close() { l.close() }
 
-// Route says how the box is connected at the moment, for people: directly, by a
-// punched hole, or by a relay and with which limits.
-func (l *Link) Route() string {
-	return l.session.host.Route(swarm.PeerID(l.Box.ID.PeerID())).String()
+// Route says how the box is connected, for people: directly, by a punched hole, or
+// by a relay and with which limits. It gives hole punching some seconds.
+func (l *Link) Route(ctx context.Context) (string, error) {
+	r, err := l.session.host.Settle(ctx, swarm.PeerID(l.Box.ID.PeerID()))
+	return r.String(), err
 }
 
 // A RolledBackError says that a box does not have the orders any more that it had.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -22,6 +23,10 @@ type Reader struct {
 
 	mu    sync.Mutex
 	feeds map[feed.Key]*reading // mu
+
+	failed chan struct{} // closed by Fail, after it has set err
+	once   sync.Once
+	err    error
 }
 
 // reading is what is known of one feed.
@@ -31,9 +36,21 @@ type reading struct {
 	asked  map[uint64]chan struct{} // under way or arrived; closed when it has arrived or failed
 }
 
+// errFailed stands for the error of [Reader.Fail].
+var errFailed = errors.New("there is no use in waiting")
+
 // NewReader returns a Reader with an exchange of its own.
 func NewReader(cfg replicate.Config) *Reader {
-	return &Reader{exchange: replicate.New(cfg), feeds: make(map[feed.Key]*reading)}
+	return &Reader{exchange: replicate.New(cfg), feeds: make(map[feed.Key]*reading), failed: make(chan struct{})}
+}
+
+// Fail makes all that wait for something, now or later, return err: there is no use
+// in waiting. Later calls do nothing.
+func (r *Reader) Fail(err error) {
+	r.once.Do(func() {
+		r.err = err
+		close(r.failed)
+	})
 }
 
 // Exchange returns what sessions replicate for the reader.
@@ -58,7 +75,11 @@ func (r *Reader) Head(ctx context.Context, key feed.Key, length uint64) (feed.He
 	r.mu.Lock()
 	f := r.feeds[key]
 	r.mu.Unlock()
-	return f.remote.waitForHead(ctx, length)
+	h, err := f.remote.waitForHead(ctx, length, r.failed)
+	if errors.Is(err, errFailed) {
+		err = r.err
+	}
+	return h, err
 }
 
 // Prefetch says which blocks will be read soon, in this order. It does not wait.
@@ -108,6 +129,8 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 		r.mu.Unlock()
 		select {
 		case <-done:
+		case <-r.failed:
+			return nil, r.err
 		case <-ctx.Done():
 			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), context.Cause(ctx))
 		}

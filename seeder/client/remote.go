@@ -131,8 +131,9 @@ func (r *remote) take(i uint64) ([]byte, bool) {
 	return b, ok
 }
 
-// waitForHead waits until a head is known that is at least length blocks long.
-func (r *remote) waitForHead(ctx context.Context, length uint64) (feed.Head, error) {
+// waitForHead waits until a head is known that is at least length blocks long. It
+// returns errFailed when failed is closed.
+func (r *remote) waitForHead(ctx context.Context, length uint64, failed <-chan struct{}) (feed.Head, error) {
 	changed := make(chan struct{}, 1)
 	defer r.Watch(func() {
 		select {
@@ -149,6 +150,8 @@ func (r *remote) waitForHead(ctx context.Context, length uint64) (feed.Head, err
 		}
 		select {
 		case <-changed:
+		case <-failed:
+			return feed.Head{}, errFailed
 		case <-ctx.Done():
 			return feed.Head{}, fmt.Errorf("waiting for the head of feed %s: %w", r.key.DiscoveryKey(), context.Cause(ctx))
 		}

@@ -31,6 +31,33 @@ func (e *NarrowError) Error() string {
 // Unwrap returns how the circuit ended.
 func (e *NarrowError) Unwrap() error { return e.Err }
 
+// A Stuck counts circuits that ended without a block having passed. The zero value
+// is ready; it is for one box and one goroutine.
+type Stuck struct {
+	blocks uint64
+	times  int
+}
+
+// tries is how many circuits are tried that bring nothing. One more than one: the
+// first may have carried other things too.
+const tries = 2
+
+// After is told how each session with the box ended, and how many blocks have passed
+// until then. It returns the [*NarrowError] when it is of no use to go on, else nil.
+func (s *Stuck) After(err error, blocks uint64) *NarrowError {
+	narrow, ok := errors.AsType[*NarrowError](err)
+	if !ok {
+		return nil
+	}
+	if blocks > s.blocks {
+		s.blocks, s.times = blocks, 0
+	}
+	if s.times++; s.times < tries {
+		return nil
+	}
+	return narrow
+}
+
 // Hint says what to do about it.
 func (e *NarrowError) Hint() string {
 	return "run coboxctl relay on any machine that both sides can reach, and name it in the settings of the box and of this computer (coboxctl help relay); or let port 4001 through the router at the box"

@@ -26,6 +26,7 @@ var partner = key(1)
 // A fakeBox answers every Hello as a test says: boxes are not to be trusted.
 type fakeBox struct {
 	addr string
+	host *swarm.Host
 
 	mu     sync.Mutex
 	shown  string // the list that it was shown last; mu
@@ -48,11 +49,16 @@ func (b *fakeBox) saw() string {
 
 func startFake(t *testing.T, n byte) *fakeBox {
 	t.Helper()
-	h, err := swarm.New(swarm.Config{Key: key(n), Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	return startFakeWith(t, swarm.Config{Key: key(n), Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+}
+
+func startFakeWith(t *testing.T, cfg swarm.Config) *fakeBox {
+	t.Helper()
+	h, err := swarm.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &fakeBox{addr: h.Addrs()[0]}
+	b := &fakeBox{addr: h.Addrs()[0], host: h}
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var hello api.Hello
 		if err := api.ReadRequest(r, &hello); err != nil {
@@ -62,7 +68,7 @@ func startFake(t *testing.T, n byte) *fakeBox {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.shown = hello.Revoked
-		api.WriteAnswer(w, api.Welcome{Box: identity.BoxKeyOf(key(n)), Partner: identity.PartnerKeyOf(partner), Revoked: b.answer})
+		api.WriteAnswer(w, api.Welcome{Box: identity.BoxKeyOf(cfg.Key), Partner: identity.PartnerKeyOf(partner), Revoked: b.answer})
 	})}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(h.Listener(api.Protocol)) }()

@@ -55,8 +55,12 @@ With -socket it asks a box that runs on this computer, without a key.` + about,
 				if err != nil {
 					return err
 				}
+				route, err := l.Route(ctx)
+				if err != nil {
+					return err
+				}
 				s := standing{
-					Box: l.Box, Route: l.Route(), Authority: st, Seeder: &seeder, Partners: listPartners(l, &st.Chain, &seeder),
+					Box: l.Box, Route: route, Authority: st, Seeder: &seeder, Partners: listPartners(l, &st.Chain, &seeder),
 				}
 				if s.Health, err = l.Health(ctx); err != nil {
 					return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -175,10 +176,11 @@ func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own
 
 // conclude drops what the boxes have signed for, and says what is missing.
 func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own *ownFeed, keys *space.Keys, r *backupResult, keep bool) error {
-	behind := 0
+	behind, hint := 0, "cobox backup goes on where it was"
 	for _, d := range r.Boxes {
 		if !d.Receipt {
 			behind++
+			hint = cmp.Or(d.Hint, hint)
 			c.Note("cobox: warning: box %s: %s", d.Box, d.Error)
 		}
 	}
@@ -189,7 +191,7 @@ func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	case len(sp.Boxes) == 0:
 		return &cli.Error{Code: cli.Partly, Err: errors.New("no box keeps this space yet: the snapshot is on this computer alone"), Hint: "cobox pin " + sp.Name + " BOX"}
 	case behind > 0:
-		return &cli.Error{Code: cli.Partly, Err: fmt.Errorf("%d of %d boxes do not have everything yet", behind, len(sp.Boxes)), Hint: "cobox backup goes on where it was"}
+		return &cli.Error{Code: cli.Partly, Err: fmt.Errorf("%d of %d boxes do not have everything yet", behind, len(sp.Boxes)), Hint: hint}
 	}
 	if !keep {
 		if err := own.clearData(ctx, keys); err != nil {

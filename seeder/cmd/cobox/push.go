@@ -40,6 +40,9 @@ type target struct {
 	id     string      // box ID; mu
 	err    error       // the last failure; mu
 	pinned bool        // mu
+	blocks uint64      // the most that the box said it has; mu
+	stuck  client.Stuck
+	narrow *client.NarrowError // no use to go on; mu
 }
 
 // errNoRoom is what ends an upload to a box that takes nothing new from us.
@@ -65,6 +68,12 @@ func (s *session) startPush(sp *spaceFile, own *ownFeed) *push {
 			}
 			t.mu.Lock()
 			t.err = err
+			if narrow := t.stuck.After(err, t.blocks); narrow != nil {
+				t.narrow = narrow
+			}
+			if t.narrow != nil && b == nil {
+				t.err = t.narrow
+			}
 			if b != nil {
 				t.box, t.id = b, b.ID()
 				t.pinned = err == nil
@@ -139,6 +148,7 @@ type delivery struct {
 	Length  uint64 `json:"length"` // of the feed
 	Receipt bool   `json:"receipt"`
 	Error   string `json:"error,omitempty"`
+	Hint    string `json:"hint,omitempty"`
 }
 
 // finish waits until all boxes have the whole feed and their receipts are here,
@@ -187,9 +197,10 @@ func (p *push) progress(t *target) (blocks uint64, final bool) {
 	defer t.mu.Unlock()
 	if n := p.remote(t.id); n != nil {
 		blocks = *n
+		t.blocks = max(t.blocks, blocks)
 	}
 	e, ok := errors.AsType[*api.Error](t.err)
-	return blocks, ok && e.Code != api.Internal
+	return blocks, t.narrow != nil || ok && e.Code != api.Internal
 }
 
 // allDone reports whether every box has all of the feed, or has refused it.
@@ -209,6 +220,9 @@ func (p *push) deliveries(ctx context.Context, length uint64) []delivery {
 		n, _ := p.progress(t)
 		t.mu.Lock()
 		b, err := t.box, t.err
+		if t.narrow != nil && n < length {
+			err = t.narrow
+		}
 		d := delivery{Box: t.name, Blocks: n, Length: length}
 		t.mu.Unlock()
 		if n >= length && b != nil {
@@ -219,11 +233,19 @@ func (p *push) deliveries(ctx context.Context, length uint64) []delivery {
 			err = errors.New("it has not taken everything yet")
 		}
 		if err != nil {
-			d.Error = err.Error()
+			d.Error, d.Hint = err.Error(), hintOf(err)
 		}
 		list = append(list, d)
 	}
 	return list
+}
+
+// hintOf returns what to try about an error, "" when there is nothing particular.
+func hintOf(err error) string {
+	if e, ok := errors.AsType[*client.NarrowError](err); ok {
+		return e.Hint()
+	}
+	return ""
 }
 
 // receipt fetches a box's receipt for the feed, compares it with the feed, and keeps it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"cobox/seeder/cli"
@@ -56,8 +57,18 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 	}
 	l := &library{s: s, keys: keys, reader: space.NewReader(keys, from)}
 	failed := make(chan error, 1)
+	var useless atomic.Int32 // boxes from which nothing gets through
 	for _, name := range boxes {
+		var stuck client.Stuck
+		told := false
 		s.stay(name, s.reader.Exchange(), func(_ *client.Box, err error) {
+			narrow := stuck.After(err, s.reader.Exchange().Stats().BlocksIn)
+			if narrow != nil && !told {
+				told = true
+				if int(useless.Add(1)) == len(boxes) {
+					s.reader.Fail(cli.WithHint(narrow, narrow.Hint()))
+				}
+			}
 			select {
 			case failed <- err:
 			default:

@@ -16,6 +16,7 @@ import (
 type boxState struct {
 	Box   string       `json:"box"`
 	Error string       `json:"error,omitempty"`
+	Route string       `json:"route,omitempty"` // how it is reached
 	Used  uint64       `json:"usedBytes"`
 	Quota uint64       `json:"quotaBytes"`
 	Pins  []pin.Status `json:"pins,omitempty"`
@@ -25,7 +26,8 @@ func statusCommand() cli.Command {
 	return cli.Command{
 		Name: "status", Args: "[NAME]", Short: "how the boxes of a space stand",
 		Help: `
-Asks the boxes of a space what they keep of it. Exit status 3 says that a box
+Asks the boxes of a space what they keep of it, and says how each is reached:
+directly, through a hole punched with the help of a relay, or by the relay. Exit status 3 says that a box
 cannot be reached or does not have everything.
 
 	cobox status documents`,
@@ -77,6 +79,12 @@ func (s *session) boxState(ctx context.Context, sp *spaceFile, name string) boxS
 		return st
 	}
 	defer b.Close()
+	route, err := b.Route(ctx)
+	if err != nil {
+		st.Error = err.Error()
+		return st
+	}
+	st.Route = route.String()
 	st.Used, st.Quota = b.Welcome.Usage.UsedBytes, b.Welcome.Usage.QuotaBytes
 	pins, err := b.Pins(ctx)
 	if err != nil {
@@ -108,6 +116,7 @@ func printBoxes(w io.Writer, name string, boxes []boxState) {
 			fmt.Fprintf(w, "  %s\n", b.Error)
 			continue
 		}
+		fmt.Fprintf(w, "  reached: %s\n", b.Route)
 		fmt.Fprintf(w, "  %s of %s used\n", cli.FormatBytes(b.Used), cli.FormatBytes(b.Quota))
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, p := range b.Pins {
