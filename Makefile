@@ -73,7 +73,7 @@ e2e-fleet: ## the README's monitoring section as it stands, with a real Promethe
 .PHONY: netns
 netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
 	hack/setup-e2e netns
-	$(GO) test ./hack/rig/netns -netns -run "$${NETNS:-TestCase}" -count=1 -timeout 15m
+	$(GO) test ./hack/rig/netns -netns -run "$${NETNS:-Test}" -count=1 -timeout 15m
 
 .PHONY: arm64
 arm64: ## tests of what is written for arm64 alone, under qemu

@@ -166,23 +166,40 @@ func TestCase65OpenPorts(t *testing.T) {
 	w := newWorld(t)
 	b := w.neighbour("box", ipv4).newBox()
 	ada := w.neighbour("operator", ipv4)
-	person := ada.person("coboxctl", "")
-	want := []string{"tcp 4001", "udp 4001", "udp 5353"}
+	b.scanStates(ada, ada.person("coboxctl", ""), []string{"tcp 4001", "udp 4001", "udp 5353"}, "pair")
+}
+
+// TestCase65FromWAN is the same with a box that has a public address, from elsewhere
+// on the internet.
+func TestCase65FromWAN(t *testing.T) {
+	needNetns(t)
+	w := newWorld(t)
+	relay := w.host("relay", noNAT).relay()
+	b := w.host("box", noNAT).box(relay)
+	stranger := w.host("stranger", noNAT)
+	ada := w.host("operator", steady).person("coboxctl", relay)
+	b.scanStates(stranger, ada, []string{"tcp 4001", "udp 4001"}, "pair", "-addr", b.id)
+}
+
+// scanStates scans the box in each of its states, into which the owner brings it.
+func (b *box) scanStates(from *host, owner person, want []string, pair ...string) {
+	t := b.world.t
+	t.Helper()
 	check := func(state string) {
 		t.Helper()
 		if got := b.listening(); !slices.Equal(got, want) {
 			t.Errorf("%s: the box listens at %v, want %v", state, got, want)
 		}
-		if got := ada.scan(b.ip); !slices.Equal(got, []int{4001}) {
-			t.Errorf("%s: from the LAN the TCP ports %v are open", state, got)
+		if got := from.scan(b.ip); !slices.Equal(got, []int{4001}) {
+			t.Errorf("%s: from outside the TCP ports %v are open", state, got)
 		}
 	}
 	check("unclaimed")
-	until(t, "pairing", func() error { return person.try(nil, b.code, "pair") })
+	until(t, "pairing", func() error { return owner.try(nil, b.code, pair...) })
 	check("claimed")
-	person.do(nil, "", "invite", "-partner", "Food Coop", "-quota", "1GB")
+	owner.do(nil, "", "invite", "-partner", "Food Coop", "-quota", "1GB")
 	check("with an open invite")
-	person.do(nil, "", "retire", "-yes")
+	owner.do(nil, "", "retire", "-yes")
 	check("retired")
 }
 

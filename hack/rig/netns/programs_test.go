@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,11 @@ func (h *host) command(ctx context.Context, env []string, name string, args ...s
 	if !strings.Contains(name, "/") {
 		name = filepath.Join(programs, name)
 	}
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.ns, name}, args...)...)
+	args = append([]string{"ip", "netns", "exec", h.ns, name}, args...)
+	if h.group != "" { // from outside: in the namespace there is another /sys
+		args = append([]string{"/bin/sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, h.group}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	// ip netns exec becomes the program, so the signal is for that.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -89,13 +94,17 @@ func (h *host) person(name string, relay string) person {
 	return person{host: h, home: strings.ToUpper(name) + "_HOME=" + dir, name: name}
 }
 
-// try runs the person's command and decodes the JSON that it prints.
+// try runs the person's command and decodes the JSON that it prints, where it failed
+// in part too.
 func (p person) try(result any, stdin string, args ...string) error {
 	cmd := p.command(p.world.t.Context(), []string{p.home}, p.name, append(args, "-json")...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
+		if result != nil && out.Len() > 0 {
+			err = errors.Join(err, json.Unmarshal(out.Bytes(), result))
+		}
 		return fmt.Errorf("%s %s: %w\n%s", p.name, strings.Join(args, " "), err, &errOut)
 	}
 	if result == nil {

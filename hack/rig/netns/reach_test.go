@@ -16,55 +16,94 @@ import (
 // and measures it. Which way the bytes went is told by the relay's own interface.
 func TestReach(t *testing.T) {
 	needNetns(t)
+	const megabytes = 8
 	for _, test := range []struct {
 		name         string
 		box, partner nat
 		relay        func(*host) string
-		megabytes    int
+		route        string // as it begins in the status
 		relayed      bool
 	}{
-		{"direct", noNAT, steady, (*host).relay, 16, false},
-		{"hole punched", steady, steady, (*host).relay, 16, false},
-		{"our relay", fickle, fickle, (*host).relay, 16, true},
-		{"our relay, one fickle NAT", steady, fickle, (*host).relay, 16, true},
-		{"a stranger's relay, hole punched", steady, steady, (*host).strangersRelay, 16, false},
-		{"a stranger's relay", fickle, fickle, (*host).strangersRelay, 8, true},
+		{"direct", noNAT, steady, (*host).relay, "direct, ", false},
+		{"hole punched", steady, steady, (*host).relay, "hole punched, ", false},
+		{"our relay", fickle, fickle, (*host).relay, "relayed by ", true},
+		{"our relay, one fickle NAT", steady, fickle, (*host).relay, "relayed by ", true},
+		{"a stranger's relay, hole punched", steady, steady, (*host).strangersRelay, "hole punched, ", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
-			relay := w.host("relay", noNAT)
-			addr := test.relay(relay)
-			box := w.host("box", test.box).box(addr)
-			ada := w.host("operator", steady).person("coboxctl", addr)
-			until(t, "pairing", func() error { return ada.try(nil, box.code, "pair", "-addr", box.id) })
-			var invite struct{ Invite string }
-			ada.do(&invite, "", "invite", "-partner", "Food Coop", "-quota", "1GB", box.id)
+			r := newReach(t, test.box, test.partner, test.relay)
+			source, want := randomFolder(t, megabytes)
+			r.coop.do(nil, "", "space", "create", "docs", source)
+			r.coop.do(nil, "", "pin", "docs", r.box.id)
 
-			coop := w.host("partner", test.partner).person("cobox", addr)
-			coop.do(nil, "", "init", "-yes")
-			coop.do(nil, invite.Invite, "accept")
-			source, want := randomFolder(t, test.megabytes)
-			coop.do(nil, "", "space", "create", "docs", source)
-			coop.do(nil, "", "pin", "docs", box.id)
-
-			before := relay.received()
-			backup := coop.timed(t, test.megabytes, "backup", "docs")
+			before := r.relay.received()
+			backup := r.coop.timed(t, megabytes, "backup", "docs")
 			restored := filepath.Join(t.TempDir(), "restored")
-			restore := coop.timed(t, test.megabytes, "restore", "-space", "docs", restored)
-			passed := relay.received() - before
+			restore := r.coop.timed(t, megabytes, "restore", "-space", "docs", restored)
+			passed := r.relay.received() - before
 			if got, err := os.ReadFile(filepath.Join(restored, "data")); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("the restored file differs (%v)", err)
 			}
 
-			var status struct{ Route string }
-			ada.do(&status, "", "status", box.id)
-			t.Logf("box behind %v, partner behind %v: backup %s, restore %s, of %d MB; %.1f MB passed the relay; the operator's status says: %s",
-				test.box, test.partner, backup, restore, test.megabytes, float64(passed)/1e6, status.Route)
-			if relayed := passed > uint64(test.megabytes)*1e6; relayed != test.relayed {
-				t.Errorf("%d bytes passed the relay, for %d MB there and back", passed, test.megabytes)
+			var operators struct{ Route string }
+			r.ada.do(&operators, "", "status", r.box.id)
+			var partners struct{ Boxes []struct{ Route string } }
+			r.coop.do(&partners, "", "status", "docs")
+			t.Logf("box behind %v, partner behind %v: backup %s, restore %s, of %d MB; %.1f MB passed the relay; the operator's status says: %s; the partner's: %s",
+				test.box, test.partner, backup, restore, megabytes, float64(passed)/1e6, operators.Route, partners.Boxes[0].Route)
+			if relayed := passed > megabytes*1e6; relayed != test.relayed {
+				t.Errorf("%d bytes passed the relay, for %d MB there and back", passed, megabytes)
+			}
+			if got := partners.Boxes[0].Route; !strings.HasPrefix(got, test.route) {
+				t.Errorf("the partner's status says %q, want %q", got, test.route)
 			}
 		})
 	}
+}
+
+// TestReachNarrow backs up where nothing but a relay with libp2p's usual limits is
+// between: no block gets through it, and the person hears what to do.
+func TestReachNarrow(t *testing.T) {
+	needNetns(t)
+	r := newReach(t, fickle, fickle, (*host).strangersRelay)
+	source, _ := randomFolder(t, 8)
+	r.coop.do(nil, "", "space", "create", "docs", source)
+	r.coop.do(nil, "", "pin", "docs", r.box.id)
+	var result struct{ Boxes []struct{ Error string } }
+	err := r.coop.try(&result, "", "backup", "docs")
+	if err == nil {
+		t.Fatal("8 MB got through circuits of 128 KiB")
+	}
+	if len(result.Boxes) != 1 || !strings.Contains(result.Boxes[0].Error, "lets 128 KiB pass at a time") {
+		t.Errorf("the result does not say why: %+v", result)
+	}
+	if !strings.Contains(err.Error(), "hint: run coboxctl relay") {
+		t.Errorf("the error does not say what to do:\n%v", err)
+	}
+}
+
+// A reach is a relay, a box, its owner, and a partner with room on it.
+type reach struct {
+	relay *host
+	box   *box
+	ada   person
+	coop  person
+}
+
+func newReach(t *testing.T, ofBox, ofPartner nat, relay func(*host) string) *reach {
+	t.Helper()
+	w := newWorld(t)
+	r := &reach{relay: w.host("relay", noNAT)}
+	addr := relay(r.relay)
+	r.box = w.host("box", ofBox).box(addr)
+	r.ada = w.host("operator", steady).person("coboxctl", addr)
+	until(t, "pairing", func() error { return r.ada.try(nil, r.box.code, "pair", "-addr", r.box.id) })
+	var invite struct{ Invite string }
+	r.ada.do(&invite, "", "invite", "-partner", "Food Coop", "-quota", "1GB", r.box.id)
+	r.coop = w.host("partner", ofPartner).person("cobox", addr)
+	r.coop.do(nil, "", "init", "-yes")
+	r.coop.do(nil, invite.Invite, "accept")
+	return r
 }
 
 // strangersRelay runs a relay with the usual limits on the host.

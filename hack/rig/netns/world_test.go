@@ -47,6 +47,7 @@ type host struct {
 	world *world
 	ns    string
 	ip    string // its address, which for one behind NAT is private
+	group string // the folder of a control group that its programs are in; "": none
 }
 
 // newWorld makes a bridge without hosts. It is all removed when the test ends.
