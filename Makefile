@@ -21,6 +21,10 @@ run: build ## run a box on this computer, state under ./var
 demo: build ## back up, lose and restore a real folder through a real box
 	@$(GO) run ./hack/demo demo -bin $(BIN)
 
+.PHONY: image
+image: ## an image to flash onto a card: make image BOARD=rpi, arm64 or amd64
+	$(GO) run ./image/cmd/mkimage build -board "$${BOARD:?say for which board: make image BOARD=rpi, arm64 or amd64}" -source .
+
 .PHONY: test
 test: ## run all tests
 	$(GO) test ./...

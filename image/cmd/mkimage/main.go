@@ -8,7 +8,7 @@ func main() {
 	p := &cli.Program{
 		Name:     "mkimage",
 		About:    "mkimage prepares boxes: their pairing codes and labels.",
-		Commands: []cli.Command{personaliseCommand(), labelCommand(), resetCardCommand()},
+		Commands: []cli.Command{buildCommand(), personaliseCommand(), labelCommand(), resetCardCommand()},
 	}
 	p.Main()
 }
