@@ -22,8 +22,20 @@ demo: build ## back up, lose and restore a real folder through a real box
 	@$(GO) run ./hack/demo demo -bin $(BIN)
 
 .PHONY: image
-image: ## an image to flash onto a card: make image BOARD=rpi, arm64 or amd64
-	$(GO) run ./image/cmd/mkimage build -board "$${BOARD:?say for which board: make image BOARD=rpi, arm64 or amd64}" -source .
+image: ## an image to flash onto a card: make image BOARD=rpi (or arm64, amd64) KEYS=FILE
+	@test -n "$(BOARD)" || { echo "say for which board: make image BOARD=rpi, arm64 or amd64" >&2; exit 2; }
+	$(GO) run ./image/cmd/mkimage build -board "$(BOARD)" -source . $(if $(KEYS),-keys "$(KEYS)")
+
+.PHONY: release-keys
+release-keys: ## keys for releases of your own: make release-keys NAME=example.org DIR=FOLDER
+	@test -n "$(NAME)" -a -n "$(DIR)" || { echo "say whose keys and where: make release-keys NAME=example.org DIR=~/release" >&2; exit 2; }
+	$(GO) run ./image/cmd/mkimage release-keys -name "$(NAME)" -o "$(DIR)"
+
+.PHONY: test-image
+test-image: ## build images twice and have other programs look at them; BOARDS=rpi,arm64,amd64
+	hack/setup-e2e image
+	$(GO) test ./image/fat ./image/squashfs
+	$(GO) test ./image/build -boards "$${BOARDS:-rpi,arm64,amd64}" -count=1 -timeout 30m -v
 
 .PHONY: test
 test: ## run all tests

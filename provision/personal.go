@@ -19,7 +19,7 @@ type Personal struct {
 
 // PersonalFile is the file's name on the boot volume. It is part of every image,
 // with nothing in it, so that it can be overwritten in place.
-const PersonalFile = "PERSONAL.TXT"
+const PersonalFile = "COBOX.TXT"
 
 // PersonalSize is the file's length, always.
 const PersonalSize = 4 << 10

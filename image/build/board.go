@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cobox/image/fat"
+	"cobox/provision"
 )
 
 // A Board is a kind of machine that images are made for.
@@ -87,7 +88,7 @@ func (s *source) bootFiles(b *Board, system []byte) ([]fat.File, error) {
 	}
 	files := []fat.File{
 		{Name: CmdlineFile, Data: padded(b.args(), b.cmdline)},
-		{Name: SlipFile, Data: blankSlip()},
+		{Name: provision.PersonalFile, Data: provision.BlankPersonal()},
 		{Name: SystemFile, Data: system},
 		{Name: KernelFile, Data: kernel},
 	}
@@ -95,12 +96,11 @@ func (s *source) bootFiles(b *Board, system []byte) ([]fat.File, error) {
 	return append(files, more...), err
 }
 
-// Files of the boot volume that are looked for later.
+// Files of the boot volume that are looked for later, besides [provision.PersonalFile].
 const (
 	CmdlineFile = "cmdline.txt" // the kernel's parameters: one line
 	KernelFile  = "vmlinuz"
 	SystemFile  = "RELEASE.TXT" // the same as /etc/cobox/release in the root file system
-	SlipFile    = "COBOX.TXT"   // what whoever flashes a card tells the box
 )
 
 // piConfig is what the Raspberry Pi's firmware is told, as gokrazy boots its own

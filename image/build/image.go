@@ -86,9 +86,9 @@ func Image(ctx context.Context, p Plan) (*Made, error) {
 		return nil, err
 	}
 	p.Step("writing " + p.File)
-	sum, err := p.write(boot, root, code, at)
+	sum, err := p.Board.Write(p.File, Contents{Boot: boot, Root: root, Loader: code, Time: at})
 	if err != nil {
-		return nil, fmt.Errorf("writing the image: %w", err)
+		return nil, err
 	}
 	rootSum := sha256.Sum256(root)
 	return &Made{
@@ -226,12 +226,32 @@ func bootFormat(id uint32, at time.Time) fat.Format {
 	return fat.Format{Size: bootSize, Label: "COBOX", ID: id, Time: at, Hidden: bootStart / sector}
 }
 
-// write writes the image beside its name, and gives it the name when it is whole.
-func (p Plan) write(boot []fat.File, root, code []byte, at time.Time) (sum string, err error) {
-	if err := os.MkdirAll(filepath.Dir(p.File), 0o755); err != nil {
+// Contents are what goes into an image.
+type Contents struct {
+	Boot   []fat.File // of the boot volume
+	Root   []byte     // the root file system
+	Loader []byte     // code for the first sector; none on most boards
+	Time   time.Time  // of the files on the boot volume
+}
+
+// Write writes an image, and returns its SHA-256. The file has its name when it is
+// whole.
+func (b *Board) Write(path string, c Contents) (sum string, err error) {
+	sum, err = b.write(path, c)
+	if err != nil {
+		return "", fmt.Errorf("writing the image: %w", err)
+	}
+	return sum, nil
+}
+
+func (b *Board) write(path string, c Contents) (sum string, err error) {
+	if len(c.Root) > SlotSize {
+		return "", fmt.Errorf("the root file system has %d bytes, and a slot %d", len(c.Root), SlotSize)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(filepath.Dir(p.File), filepath.Base(p.File)+".*.part")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
 	if err != nil {
 		return "", err
 	}
@@ -240,15 +260,15 @@ func (p Plan) write(boot []fat.File, root, code []byte, at time.Time) (sum strin
 	if err := f.Truncate(Size); err != nil {
 		return "", err
 	}
-	id := p.Board.guid(bootPartition)
-	start, end := p.Board.table(code)
+	id := b.guid(bootPartition)
+	start, end := b.table(c.Loader)
 	if _, err := f.WriteAt(start, 0); err != nil {
 		return "", err
 	}
-	if _, err := fat.Write(io.NewOffsetWriter(f, bootStart), bootFormat(le.Uint32(id[:]), at), boot); err != nil {
+	if _, err := fat.Write(io.NewOffsetWriter(f, bootStart), bootFormat(le.Uint32(id[:]), c.Time), c.Boot); err != nil {
 		return "", err
 	}
-	if _, err := f.WriteAt(root, rootStart); err != nil {
+	if _, err := f.WriteAt(c.Root, rootStart); err != nil {
 		return "", err
 	}
 	if _, err := f.WriteAt(end, Size-int64(len(end))); err != nil {
@@ -261,7 +281,7 @@ func (p Plan) write(boot []fat.File, root, code []byte, at time.Time) (sum strin
 	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), os.Rename(f.Name(), p.File)
+	return hex.EncodeToString(h.Sum(nil)), os.Rename(f.Name(), path)
 }
 
 func ignoreClosed(err error) error {

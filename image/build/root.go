@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -63,9 +62,5 @@ func (s *source) root(ctx context.Context, b *Board, system release.System, keys
 		text(release.KeysFile, keys)
 	}
 	step("packing the root file system")
-	root, err := squashfs.Make(entries, at)
-	if err == nil && len(root) > SlotSize {
-		err = fmt.Errorf("the root file system has %d bytes, and a slot %d", len(root), SlotSize)
-	}
-	return root, err
+	return squashfs.Make(entries, at)
 }

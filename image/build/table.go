@@ -19,7 +19,7 @@ const (
 	sector    = 512
 	bootStart = 4 << 20 // bytes from the start; all partitions begin at whole megabytes
 	bootSize  = 124 << 20
-	rootSize  = 256 << 20
+	rootSize  = 128 << 20
 	rootStart = bootStart + bootSize
 
 	// SlotSize is how large a root file system can be.
@@ -67,7 +67,7 @@ func (b *Board) guid(partition int) guid {
 	return g
 }
 
-// Table returns the two ends of an image: what lies before the first partition up to
+// table returns the two ends of an image: what lies before the first partition up to
 // the end of the table, and the second table, which ends the image.
 func (b *Board) table(boot []byte) (start, end []byte) {
 	entries := make([]byte, tableEntries*entryBytes)

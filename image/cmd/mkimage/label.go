@@ -133,6 +133,7 @@ type labelsMade struct {
 type labelMade struct {
 	Tag   string `json:"tag"`
 	State string `json:"state,omitempty"` // the new box's state folder
+	Image string `json:"image,omitempty"` // the new box's card
 	Code  string `json:"code,omitempty"`
 }
 
@@ -145,6 +146,9 @@ func (m labelsMade) print(w io.Writer, labels []label.Label) {
 		}
 		if made.State != "" {
 			fmt.Fprintf(w, "%s  %s\n", made.Tag, made.State)
+		}
+		if made.Image != "" {
+			fmt.Fprintf(w, "%s  %s\n", made.Tag, made.Image)
 		}
 	}
 	if len(m.Files) > 0 {
