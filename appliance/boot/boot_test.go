@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"cobox/appliance/release"
 	"cobox/provision"
 	"cobox/provision/label"
 )
@@ -55,6 +56,31 @@ func TestReport(t *testing.T) {
 	}
 	if _, err := ReadReport(t.TempDir()); err == nil {
 		t.Error("there is a report where init has written none")
+	}
+}
+
+func TestSoftware(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "release")
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(string(release.System{Product: release.Product, Board: "rpi", Version: 42, Name: "1.3.0"}.Append(nil)))
+	if version, built, err := software(file); version != "1.3.0" || !built.Equal(at) || err != nil {
+		t.Errorf("%q, %v, %v", version, built, err)
+	}
+	write("something else")
+	if version, built, err := software(file); version != "" || !built.Equal(at) || err == nil {
+		t.Errorf("of a file that says nothing: %q, %v, %v", version, built, err)
+	}
+	if _, built, err := software(file + "x"); !built.IsZero() || err == nil {
+		t.Errorf("without the file: %v, %v", built, err)
 	}
 }
 

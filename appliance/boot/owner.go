@@ -33,6 +33,18 @@ func hasKey(state string) bool {
 	return err == nil
 }
 
+// boxID returns the box ID, or "" for a box without a key.
+func boxID(state string) string {
+	if !hasKey(state) {
+		return ""
+	}
+	key, err := boxkey.Load(state)
+	if err != nil {
+		return ""
+	}
+	return identity.BoxKeyOf(key).PeerID().String()
+}
+
 // ownership returns what the chain of orders amounts to.
 func ownership(state string) (*chain.State, error) {
 	if !hasKey(state) { // and none is to be made

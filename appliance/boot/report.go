@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"cobox/seeder/durable"
 )
@@ -13,6 +14,9 @@ import (
 // A Report says how the start went. Init writes it to [RunDir] before the
 // programs run, and they read it.
 type Report struct {
+	// Version is what people call the software, and Built no later than when it was made.
+	Version string    `json:"version,omitempty"`
+	Built   time.Time `json:"built,omitzero"`
 	// Writable says that /perm is there and can be written to. Without that the box
 	// keeps nothing and takes no orders: it only says so.
 	Writable bool `json:"writable"`

@@ -12,6 +12,7 @@ import (
 
 	"cobox/appliance/board"
 	"cobox/appliance/entropy"
+	"cobox/appliance/release"
 	"cobox/seeder/api"
 	"cobox/seeder/durable"
 )
@@ -21,14 +22,13 @@ type Start struct {
 	Report  Report
 	console io.Writer
 	cmdline Cmdline
-	built   time.Time
 	clock   *clockWatch // nil when it cannot be watched
 }
 
-// Begin does what comes before gokrazy: the kernel's file systems and /perm. built
-// is when the software was built; marks go to console.
-func Begin(console io.Writer, built time.Time) *Start {
-	s := &Start{console: console, built: built}
+// Begin does what comes before gokrazy: the kernel's file systems and /perm. Marks
+// go to console.
+func Begin(console io.Writer) *Start {
+	s := &Start{console: console}
 	if err := mountKernel(); err != nil {
 		s.note(err)
 	}
@@ -36,6 +36,8 @@ func Begin(console io.Writer, built time.Time) *Start {
 	if s.cmdline, err = kernelCmdline(); err != nil {
 		s.note(err)
 	}
+	s.Report.Version, s.Report.Built, err = software(release.SystemFile)
+	s.note(err)
 	openPerm(&s.Report)
 	switch {
 	case s.Report.Made:
@@ -47,6 +49,9 @@ func Begin(console io.Writer, built time.Time) *Start {
 	}
 	return s
 }
+
+// boxMark is what the console shows before the box ID.
+const boxMark = "box "
 
 // mark says on the console how far the start is, with the time since power-on.
 func (s *Start) mark(what string) {
@@ -76,7 +81,7 @@ func (s *Start) Prepare() []Program {
 		s.note(copyOwnership(StateDir, p.state))
 		s.note(prepareState(p.state, os.Chown))
 	}
-	s.note(raiseClock(Floor(p.state, s.built)))
+	s.note(raiseClock(Floor(p.state, s.Report.Built)))
 	s.clock, err = watchClock()
 	s.note(err)
 	s.note(setHostName(hostName(p.state)))
@@ -84,6 +89,7 @@ func (s *Start) Prepare() []Program {
 	if err := s.Report.Write(RunDir); err != nil {
 		s.note(err)
 	}
+	s.mark(boxMark + boxID(p.state))
 	s.mark("ready for programs")
 	return p.programs()
 }

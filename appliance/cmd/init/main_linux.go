@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"cobox/appliance/boot"
 	"cobox/appliance/gokrazy"
@@ -19,7 +18,7 @@ func main() {
 		os.Exit(2)
 	}
 	console := os.Stderr // the kernel has opened /dev/console
-	s := boot.Begin(console, time.Time{})
+	s := boot.Begin(console)
 	if err := supervise.Begin("cobox"); err != nil {
 		fail(err)
 	}

@@ -98,7 +98,9 @@ func serve(ctx context.Context, cfg provision.Config, pageAt string, look *figur
 	if cfg.Key, err = boxkey.Load(cfg.State); err != nil {
 		return err
 	}
-	cfg.Version, cfg.Built = build()
+	if cfg.Version == "" {
+		cfg.Version, cfg.Built = build()
+	}
 	sys, err := openSystem(cfg.State, log)
 	if err != nil {
 		log.Error("the system cannot be updated", "error", err)
@@ -136,6 +138,7 @@ func startOf(cfg *provision.Config, dir string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Version, cfg.Built = r.Version, r.Built
 	cfg.Troubles, cfg.Board, cfg.Passive = r.Troubles, r.Board, r.Passive()
 	if !r.Writable {
 		cfg.ReadOnly = errors.New("the box's card cannot be written to")
