@@ -96,6 +96,31 @@ arm64: ## tests of what is written for arm64 alone, under qemu
 	hack/setup-e2e arm64
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64 ./seeder/lanes
 
+BOARD_virt    := arm64
+BOARD_raspi3b := rpi
+MACHINE       ?= virt
+
+.PHONY: boot
+boot: build ## boot a freshly flashed box in QEMU (MACHINE=virt or raspi3b), under ./var/boot, and print its label and ports
+	hack/setup-e2e boot
+	$(BIN)/mkimage build -board $(BOARD_$(MACHINE)) -o var/boot/cobox-$(BOARD_$(MACHINE)).img
+	@$(GO) run ./appliance/boottest/cmd/boot -board $(MACHINE) -image var/boot/cobox-$(BOARD_$(MACHINE)).img
+
+.PHONY: boottest
+boottest: ## boxes in QEMU: pair, back up, restore, damaged and moved and full cards; BOOTTEST=TestFirstBoot for some
+	hack/setup-e2e boot
+	$(GO) test ./appliance/boottest -boot -run "$${BOOTTEST:-.}" -v -count=1 -timeout 60m
+
+.PHONY: powercut
+powercut: ## cut a box's power CUTS (50) times while data comes in, in QEMU
+	hack/setup-e2e boot
+	$(GO) test ./appliance/boottest -boot -run TestPowerCut -cuts $${CUTS:-50} -v -count=1 -timeout 180m
+
+.PHONY: boot-raspi
+boot-raspi: ## a Raspberry Pi 3 in QEMU with its real kernel: boot, pair, back up, restore; slow
+	hack/setup-e2e boot
+	$(GO) test ./appliance/boottest -boot -raspi -run TestRaspi -v -count=1 -timeout 60m
+
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
 	$(GO) run ./hack/interop/bench -bin $(BIN)

@@ -1,0 +1,83 @@
+package boottest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// A monitor gives orders to a running QEMU (its QMP).
+type monitor struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func openMonitor(socket string) (*monitor, error) {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	m := &monitor{conn, bufio.NewReader(conn)}
+	if _, err := m.r.ReadString('\n'); err != nil { // the greeting
+		return nil, errors.Join(err, conn.Close())
+	}
+	if _, err := m.do("qmp_capabilities", nil); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return m, nil
+}
+
+func (m *monitor) do(command string, args any) (json.RawMessage, error) {
+	text, err := json.Marshal(struct {
+		Execute   string `json:"execute"`
+		Arguments any    `json:"arguments,omitempty"`
+	}{command, args})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := m.conn.Write(append(text, '\n')); err != nil {
+		return nil, err
+	}
+	for {
+		line, err := m.r.ReadBytes('\n')
+		if err != nil {
+			return nil, err
+		}
+		var answer struct {
+			Return json.RawMessage
+			Error  *struct{ Desc string }
+			Event  string
+		}
+		if err := json.Unmarshal(line, &answer); err != nil {
+			return nil, err
+		}
+		switch {
+		case answer.Event != "":
+		case answer.Error != nil:
+			return nil, fmt.Errorf("QEMU on %s: %s", command, answer.Error.Desc)
+		default:
+			return answer.Return, nil
+		}
+	}
+}
+
+// human gives an order as a person types it, which says nothing when it is carried out.
+func (m *monitor) human(line string) error {
+	text, err := m.do("human-monitor-command", map[string]string{"command-line": line})
+	if err != nil {
+		return err
+	}
+	var said string
+	if err := json.Unmarshal(text, &said); err != nil {
+		return err
+	}
+	if said = strings.TrimSpace(said); said != "" && !strings.Contains(said, "removed") {
+		return fmt.Errorf("QEMU on %q: %s", line, said)
+	}
+	return nil
+}
+
+func (m *monitor) close() error { return m.conn.Close() }

@@ -1,0 +1,257 @@
+package boottest_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cobox/appliance/boottest"
+	"cobox/appliance/perm"
+	"cobox/provision"
+	"cobox/provision/chain"
+)
+
+// TestMovedCard: a card in another board, and its copy in the first, are told apart;
+// the one that was moved keeps out of sight until the operator decides (case 23).
+func TestMovedCard(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	s.pair()
+	at := s.status().Authority.Board
+	s.cutPower()
+
+	s.mac = "50:54:00:12:34:57" // by which a virtual board is known
+	s.switchOn()
+	s.awaitStatus()
+	st := s.status().Authority
+	if !st.Passive || st.Board == at || len(st.Troubles) != 1 || !strings.Contains(st.Troubles[0], "coboxctl board -accept") {
+		t.Fatalf("in another board the box says %+v; before it was on %s", st, at)
+	}
+	var said struct{ Passive bool }
+	s.run(&said, "", "coboxctl", "board", "-addr", s.addr)
+	if !said.Passive {
+		t.Error("coboxctl board does not say that the box is passive")
+	}
+	if err := s.tryRun(nil, "", "coboxctl", "set", "-addr", s.addr, "hypercore", "on"); err != nil {
+		t.Errorf("a passive box does not take its operator's orders: %v", err)
+	}
+	s.run(nil, "", "coboxctl", "board", "-accept", "-addr", s.addr)
+	if err := s.guest.Wait(); err != nil { // it starts anew, which ends QEMU
+		t.Fatal(err)
+	}
+	s.switchOn()
+	s.awaitStatus()
+	if st := s.status().Authority; st.Passive || len(st.Troubles) > 0 {
+		t.Errorf("after the operator's word the box says %+v", st)
+	}
+}
+
+// TestDamagedCard: a /perm that the kernel found damage in is not written to, and
+// the box says so to its operator instead of being silent, or empty.
+func TestDamagedCard(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	s.pair()
+	s.cutPower()
+	at := permOf(t, s.card.File)
+	// As the kernel notes damage: the state in the super block of ext4.
+	change(t, s.card.File, at+1024+0x3a, []byte{2})
+	before := sum(t, s.card.File, at)
+	s.switchOn()
+	s.awaitStatus()
+	st := s.status().Authority
+	if st.Role != "owner" || !st.Passive || len(st.Troubles) == 0 || !strings.Contains(st.Troubles[0], "e2fsck") {
+		t.Errorf("with a damaged card the box says %+v", st)
+	}
+	if err := s.tryRun(nil, "", "coboxctl", "rename", "-addr", s.addr, "attic"); err == nil {
+		t.Error("it takes an order that it cannot keep")
+	}
+	s.cutPower()
+	if sum(t, s.card.File, at) != before {
+		t.Error("the damaged file system was written to")
+	}
+}
+
+// TestResetCard: a reset card that somebody has put on the boot volume makes the box
+// nobody's, once, however often it is found; half of one does nothing.
+func TestResetCard(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	s.pair()
+	s.cutPower()
+
+	l, err := boottest.NewLabel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := provision.ResetCard{Mode: chain.Reowner, Card: provision.Card{Claim: l.Code.Claim().Public(), Tag: l.Tag}}
+	if _, err := io.ReadFull(rand.Reader, reset.ID[:]); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.dir, "reset")
+	if err := provision.WriteResetCard(file, reset); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s.card.File, text[:len(text)/2])
+	s.switchOn()
+	s.await("a reset card is not applied")
+	s.awaitStatus()
+	if st := s.status().Authority; st.Role != "owner" {
+		t.Errorf("after half a reset card the box says %+v", st)
+	}
+	s.cutPower()
+
+	put(t, s.card.File, text)
+	s.switchOn()
+	s.await("a reset card was applied: the box has a new code")
+	s.awaitBox()
+	if err := s.tryRun(nil, "", "coboxctl", "status", "-addr", s.addr); err == nil {
+		t.Error("after the reset the old owner still asks")
+	}
+	s.card.Label = l
+	s.pair() // the same person, with the new label
+	s.cutPower()
+
+	put(t, s.card.File, text)
+	s.switchOn()
+	s.await("a reset card was applied before")
+	s.awaitStatus()
+	if st := s.status().Authority; st.Role != "owner" {
+		t.Errorf("the same reset card again has taken the box away: %+v", st)
+	}
+}
+
+// TestFullCard: when /perm is full the box says no to what comes, keeps what it has,
+// and its owner can still give orders.
+func TestFullCard(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	x := newSender(s)
+	s.switchOn()
+	s.awaitBox()
+	x.own(1 << 40)
+	box := x.connect()
+	free := func() uint64 {
+		st, err := box.Status(x.within())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Store.FreeBytes
+	}
+	t.Logf("the card has %d MB free at first", free()/1e6)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	full := errors.New("the box takes nothing more")
+	last, since := uint64(0), time.Now()
+	for err := error(nil); !errors.Is(err, full); {
+		step, stop := context.WithTimeout(ctx, 10*time.Second)
+		err = x.send(step, box, 1024)
+		stop()
+		if ctx.Err() != nil {
+			t.Fatalf("the card is not full after %v: %d blocks, %d MB free", patience, x.receipt, free()/1e6)
+		}
+		if x.receipt > last {
+			last, since = x.receipt, time.Now()
+		} else if time.Since(since) > 20*time.Second {
+			err = full
+		}
+	}
+	t.Logf("the box took %d blocks, %d MB, and leaves %d MB free", x.receipt, x.receipt*blockSize/1e6, free()/1e6)
+	s.cutPower()
+	s.switchOn()
+	s.awaitBox()
+	box = x.connect()
+	x.verify(box, x.receipt-min(x.receipt, 200))
+}
+
+// TestPorts looks at a box from outside: in each state the TCP ports that answer are
+// those that the README lists (case 65).
+func TestPorts(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	want := func(state string, ports ...int) {
+		t.Helper()
+		open, err := s.guest.Scan(s.within())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(open, ports) {
+			t.Errorf("%s, a box listens at %v, and should at %v", state, open, ports)
+		}
+	}
+	want("nobody's", boottest.PortPage, boottest.PortSwarm)
+	s.pair()
+	want("with an owner", boottest.PortPage, boottest.PortSwarm)
+	s.run(nil, "", "coboxctl", "set", "-addr", s.addr, "hypercore", "on")
+	s.await("Hypercore peers are served")
+	want("with Hypercore on", boottest.PortPage, boottest.PortSwarm, boottest.PortHypercore)
+}
+
+// put puts a reset card, or what is left of one, on a card's boot volume.
+func put(t *testing.T, card string, text []byte) {
+	t.Helper()
+	if err := boottest.PutReset(card, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// permOf returns where /perm begins on a card, in bytes.
+func permOf(t *testing.T, card string) int64 {
+	t.Helper()
+	f, err := os.Open(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	table, err := perm.ReadTable(f, cardSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, ok := table.Partition(perm.Number)
+	if !ok {
+		t.Fatal("the card has no /perm")
+	}
+	return at.Start
+}
+
+func change(t *testing.T, file string, at int64, with []byte) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(with, at)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sum is over a file from a place on.
+func sum(t *testing.T, file string, from int64) [sha256.Size]byte {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, from, cardSize-from)); err != nil {
+		t.Fatal(err)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
