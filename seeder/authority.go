@@ -22,6 +22,14 @@ import (
 // something new, or after this time.
 const accessWait = 30 * time.Second
 
+// An authority that does not answer is asked again after a time. On a box the two
+// daemons come up side by side, and who calls before the authority has spoken is
+// sent away: so little time is lost at first.
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = time.Second
+)
+
 // maxAccess bounds the authority's answer, in bytes.
 const maxAccess = 32 << 20
 
@@ -34,11 +42,13 @@ func (s *Seeder) followAuthority(ctx context.Context) {
 	defer s.turnHypercore(ctx, false)
 	var epoch, seq uint64
 	ended := 0
+	wait := firstWait
 	for ctx.Err() == nil {
 		a, err := askAccess(ctx, client, epoch, seq, ended)
 		if err == nil {
 			if err = s.takeAccess(ctx, a); err == nil {
 				epoch, seq, ended = a.Head.Epoch, a.Head.Seq, len(a.Ended)
+				wait = lastWait
 				continue
 			}
 			epoch, seq, ended = 0, 0, 0 // ask for the same again
@@ -48,8 +58,9 @@ func (s *Seeder) followAuthority(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Second):
+		case <-time.After(wait):
 		}
+		wait = min(2*wait, lastWait)
 	}
 }
 

@@ -218,6 +218,9 @@ func (s *Start) awaitPrograms(state string) {
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
+		if rights, err := rightsOf("/proc", p.name); err == nil {
+			s.mark(p.name + ": " + rights)
+		}
 		s.mark(p.name + " answers")
 	}
 }

@@ -284,6 +284,10 @@ func firstBoot(t *testing.T, b boottest.Board) {
 	if text, err := boottest.ReadBootFile(s.card.File, "COBOX.TXT"); err != nil || len(bytes.TrimSpace(text)) > 0 {
 		t.Errorf("after the first start the card still says %q, %v", text, err)
 	}
+	s.await("seederd: user 900 900 900 900, capabilities 0000000000000000 of 0000000000000000, no new privileges 1")
+	if strings.Contains(s.guest.Console(), "cannot confine programs as well as it should") {
+		t.Error("seederd sees more of the box than it should")
+	}
 	s.pair()
 	if st := s.status(); st.Authority.Role != "owner" || st.Authority.Passive || len(st.Authority.Troubles) > 0 {
 		t.Errorf("paired: %+v", st)
