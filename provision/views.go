@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"cobox/appliance/disk"
 	"cobox/appliance/health"
+	"cobox/appliance/update"
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/seeder/api"
@@ -25,6 +27,7 @@ import (
 type Views struct {
 	Health  func() health.Report
 	Metrics func(w io.Writer) error // in Prometheus' text format
+	Disks   func() ([]disk.Disk, error)
 	// Targets are where metrics are served on the local network, host:port.
 	Targets func() []string
 }
@@ -39,6 +42,7 @@ func (s *Server) handleViews(handle func(pattern string, need chain.Role, fn fun
 			api.WriteAnswer(w, s.views.Health())
 		})
 	}
+	handle("GET "+control.DisksPath, chain.Observer, s.getDisks)
 	if s.views.Metrics != nil {
 		handle("GET /v1/metrics", chain.Observer, s.getMetrics)
 	}
@@ -46,6 +50,20 @@ func (s *Server) handleViews(handle func(pattern string, need chain.Role, fn fun
 		// Observers read metrics by themselves; the token is for operators to give away.
 		handle("GET /v1/scrape", chain.Operator, s.getScrape)
 	}
+}
+
+func (s *Server) getDisks(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
+	if s.views.Disks == nil {
+		api.WriteError(w, &api.Error{Code: control.NoAppliance, Text: update.ErrNoSlots.Error()})
+		return
+	}
+	disks, err := s.views.Disks()
+	if err != nil {
+		s.log.Error("listing the disks", "error", err)
+		api.WriteError(w, err)
+		return
+	}
+	api.WriteAnswer(w, control.Disks{Disks: disks})
 }
 
 func (s *Server) getMetrics(w http.ResponseWriter, _ *http.Request, _ chain.Role) {

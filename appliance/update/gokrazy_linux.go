@@ -71,6 +71,9 @@ func (g *Gokrazy) Name() string {
 	return "b"
 }
 
+// Disk returns the kernel's name of the card.
+func (g *Gokrazy) Disk() string { return g.card.Name }
+
 // open opens the slot that does not run. gokrazy's own way to write there takes the
 // slot that the command line does not name, which after a trial is the one that runs.
 func (g *Gokrazy) open(flag int) (*os.File, error) {

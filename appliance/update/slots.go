@@ -18,6 +18,8 @@ type Card interface {
 	Trial() bool
 	// Name returns which slot runs, "a" or "b".
 	Name() string
+	// Disk returns the kernel's name of the card, such as mmcblk0.
+	Disk() string
 }
 
 // Slots are the two places for root file systems on a box's card. On a box that is

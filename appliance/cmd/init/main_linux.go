@@ -31,6 +31,7 @@ func main() {
 			go gokrazy.CopyLog(context.Background(), gokrazy.NewClient(gokrazy.Socket), p.Path, console)
 		}
 	}
+	go tryUpdate(context.Background(), console)
 	s.Watch(programs)
 }
 

@@ -64,6 +64,9 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 	exporter := metrics.New(out.vitals.Snapshot)
 	door := &lan.Door{Addr: f.lan, Metrics: exporter, Token: agent.MetricsToken, Changed: agent.Changed, Networks: networks, Log: log}
 	out.views = provision.Views{Health: out.vitals.Report, Metrics: exporter.WriteText, Targets: door.Targets}
+	if sys != nil {
+		out.views.Disks = sys.disks
+	}
 	out.parts = append(out.parts, out.vitals.Run, door.Run)
 	return &out
 }

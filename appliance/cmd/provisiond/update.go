@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"cobox/appliance/disk"
 	"cobox/appliance/health"
 	"cobox/appliance/release"
 	"cobox/appliance/update"
@@ -29,7 +30,7 @@ func openSystem(state string, log *slog.Logger) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, err := runningSystem()
+	runs, err := update.RunningSystem()
 	if err != nil {
 		return nil, err
 	}
@@ -47,15 +48,6 @@ func openSystem(state string, log *slog.Logger) (*system, error) {
 	return s, s.Box.Interrupted()
 }
 
-// runningSystem returns what the root file system says that it is.
-func runningSystem() (release.System, error) {
-	text, err := os.ReadFile(release.SystemFile)
-	if err != nil {
-		return release.System{}, fmt.Errorf("finding out what system runs: %w", err)
-	}
-	return release.ParseSystem(text)
-}
-
 // health tells how the latest update went, and which slot runs.
 func (s *system) health() (health.Update, string) {
 	r, err := s.Box.Record()
@@ -63,4 +55,9 @@ func (s *system) health() (health.Update, string) {
 		return health.NoUpdate, s.card.Name()
 	}
 	return r.Health(), s.card.Name()
+}
+
+// disks lists the disks that are connected beside the card.
+func (s *system) disks() ([]disk.Disk, error) {
+	return disk.System{Sys: "/sys", Dev: "/dev", Proc: "/proc"}.List(s.card.Disk())
 }

@@ -33,6 +33,7 @@ func program() *cli.Program {
 			recoveryCommand(),
 			recoverCommand(),
 			updateCommand(),
+			diskCommand(),
 			relayCommand(),
 			initCommand(),
 			grantCommand(),

@@ -1,0 +1,23 @@
+package control
+
+import (
+	"context"
+	"net/http"
+
+	"cobox/appliance/disk"
+)
+
+// DisksPath is where a box lists the disks that are connected to it, beside its card.
+const DisksPath = "/v1/disks"
+
+// Disks answers GET at [DisksPath].
+type Disks struct {
+	Disks []disk.Disk `json:"disks"`
+}
+
+// Disks returns the disks that are connected to the box, beside its card.
+func (c *Client) Disks(ctx context.Context) ([]disk.Disk, error) {
+	var d Disks
+	err := c.call(ctx, http.MethodGet, DisksPath, nil, &d)
+	return d.Disks, err
+}
