@@ -86,6 +86,18 @@ e2e-fleet: ## the README's monitoring section as it stands, with a real Promethe
 	hack/setup-e2e metrics
 	$(GO) test ./hack/fleet -prometheus -count=1 -timeout 10m
 
+MONITOR_MODULES := hack/rig/monitor/node_modules/.package-lock.json
+
+$(MONITOR_MODULES): hack/rig/monitor/package-lock.json
+	cd hack/rig/monitor && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: e2e-metrics
+e2e-metrics: $(MONITOR_MODULES) ## a real Prometheus and Alertmanager watch a box; as root
+	hack/setup-e2e metrics
+	node hack/rig/monitor/schema.mjs metrics/grafana/*.json
+	$(GO) test ./hack/rig/monitor -monitor -count=1 -timeout 20m
+
 .PHONY: netns
 netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as root
 	hack/setup-e2e netns

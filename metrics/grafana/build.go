@@ -49,7 +49,7 @@ func (l *layout) add(w, h int, p Panel) {
 // row puts a heading on a line of its own.
 func (l *layout) row(title string) {
 	l.x = columns
-	l.add(columns, 1, Panel{Type: "row", Title: title, Collapsed: new(bool)})
+	l.add(columns, 1, Panel{Type: "row", Title: title, Collapsed: new(bool), Panels: []Panel{}})
 }
 
 // A query is what a panel asks, and what it calls the answer.
@@ -124,7 +124,7 @@ func timeline(title, description string, words []Mapping, queries ...query) Pane
 	p.FieldConfig.Defaults.Custom = map[string]any{"fillOpacity": 80, "lineWidth": 0}
 	p.Options = map[string]any{
 		"mergeValues": true, "showValue": "never", "rowHeight": 0.9, "alignValue": "left",
-		"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false},
+		"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}},
 		"tooltip": map[string]any{"mode": "single", "sort": "none"},
 	}
 	return p
@@ -139,7 +139,7 @@ func table(title, description string, hide []string, overrides []Override, queri
 	}
 	p.FieldConfig.Overrides = overrides
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "inspect": false}
-	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "countRows": false, "fields": ""}}
+	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm"}
 	exclude := map[string]bool{"Time": true}
 	for _, name := range hide {
 		exclude[name] = true

@@ -92,7 +92,7 @@ type Panel struct {
 	Options         map[string]any   `json:"options,omitempty"`
 	Transformations []Transformation `json:"transformations,omitempty"`
 	Collapsed       *bool            `json:"collapsed,omitempty"` // of a row
-	Panels          []Panel          `json:"panels,omitempty"`    // of a collapsed row; none here
+	Panels          []Panel          `json:"panels,omitzero"`     // of a row: empty, and there, unless it is collapsed
 }
 
 // GridPos is a panel's place on a grid of 24 columns.

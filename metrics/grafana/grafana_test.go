@@ -97,7 +97,7 @@ func TestGrid(t *testing.T) {
 }
 
 // Every query asks for metrics that exist. That Prometheus understands it and has an
-// answer is tested against a real one: go test ./metrics/e2e -metrics.
+// answer is tested against a real one: make e2e-metrics.
 func TestQueries(t *testing.T) {
 	var page strings.Builder
 	snapshot := metricstest.Full(time.Unix(1e9, 0), 1, 1)

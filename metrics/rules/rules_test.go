@@ -13,7 +13,7 @@ import (
 	"cobox/metrics/rules"
 )
 
-// The shape of the files is checked by promtool (go test ./metrics/e2e -metrics); here,
+// The shape of the files is checked by promtool (make e2e-metrics); here,
 // that they fit the exporter, the runbook and their unit tests.
 
 func read(t *testing.T, name string) string {

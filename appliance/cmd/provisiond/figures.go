@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"cobox/appliance/clock"
 	"cobox/appliance/health"
@@ -22,6 +23,7 @@ import (
 type figureFlags struct {
 	lan, timeServer, proc, sys string
 	storeDisk                  bool
+	silence                    time.Duration
 }
 
 func (f *figureFlags) flags(fs *flag.FlagSet) {
@@ -29,6 +31,7 @@ func (f *figureFlags) flags(fs *flag.FlagSet) {
 	fs.StringVar(&f.timeServer, "time-server", "", "the time `server` with which the clock is compared once an hour; none when empty")
 	fs.StringVar(&f.proc, "proc", "", "where the kernel tells of the machine, in the place of /proc; for trials")
 	fs.StringVar(&f.sys, "sys", "", "where the kernel tells of the devices, in the place of /sys; for trials")
+	fs.DurationVar(&f.silence, "silence", vitals.DefaultTolerance, "how long a partner may be silent before somebody should ask, a `time`")
 	fs.BoolVar(&f.storeDisk, "store-disk", false, "the store has a disk of its own: without one mounted there, it is gone")
 }
 
@@ -41,7 +44,7 @@ type figures struct {
 
 func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, sys *system, log *slog.Logger) *figures {
 	look := vitals.Config{
-		State: cfg.State, Version: cfg.Version, StoreDisk: f.storeDisk, Chain: agent.State, OperatorSeen: agent.OperatorSeen, Log: log,
+		State: cfg.State, Version: cfg.Version, StoreDisk: f.storeDisk, Tolerance: f.silence, Chain: agent.State, OperatorSeen: agent.OperatorSeen, Log: log,
 		Machine: sensors.Machine{Proc: f.proc, Sys: f.sys},
 	}
 	var out figures
