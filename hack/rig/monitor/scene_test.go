@@ -301,6 +301,9 @@ func (s *scene) makeMachine() {
 	s.tell("sys/block/mmcblk0/device/type", "MMC\n")
 	s.tell("sys/block/mmcblk0/device/life_time", "0x01 0x01\n")
 	s.tell("sys/block/mmcblk0/device/pre_eol_info", "0x01\n")
+	s.tell("sys/block/sda/size", "1953525168\n")
+	s.tell("sys/block/sda/stat", "1 0 8 4 5 0 16 8 0 10 12 0 0 0 0 0 0\n")
+	s.tell("sys/block/sda/device/ioerr_cnt", "0x0\n")
 	if err := os.Symlink("/sys/class/net", s.path("sys/class/net")); err != nil {
 		s.t.Fatal(err)
 	}
