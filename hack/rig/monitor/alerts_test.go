@@ -173,18 +173,19 @@ func TestAlerts(t *testing.T) {
 		s.over("CoBoxDiskFull")
 	})
 	part("every query of rules and dashboards", func() { s.queries() })
-	part("the disk turns read-only, and a partner writes", func() {
-		p := s.newPartner(5, "-quota", "50MB")
-		p.connect()
-		w := s.newWriter(14)
-		w.write(t, 3, 1000, 1)
-		p.pin(w)
+	part("a file of the store is lost", func() {
+		if err := os.Remove(s.blocks()); err != nil {
+			t.Fatal(err)
+		}
+		s.restartSeederd() // it reads everything back
+		s.expect("CoBoxStoreErrors")
+	})
+	part("the disk turns read-only", func() {
+		s.seederd.stop(syscall.SIGKILL) // no file may be open for writing, for mount to do it
 		s.must("mount", "-o", "remount,ro", s.path("box", "store"))
-		p.push(w)
-		s.expect("CoBoxFilesystemDamaged", "CoBoxStoreErrors")
+		s.expect("CoBoxFilesystemDamaged")
 	})
 	part("the disk is pulled", func() {
-		s.seederd.stop(syscall.SIGKILL)
 		s.must("umount", "-l", s.path("box", "store"))
 		s.expect("CoBoxDiskGone")
 	})
@@ -228,14 +229,20 @@ func (s *scene) scrapeTarget() (token, target string) {
 	return token, target
 }
 
-// rot changes bytes of a stored block.
-func (s *scene) rot() {
+// blocks returns the file with the blocks of a feed.
+func (s *scene) blocks() string {
 	s.t.Helper()
 	files, err := filepath.Glob(s.path("box", "store", "feeds", "*", "*.blocks"))
 	if err != nil || len(files) == 0 {
 		s.t.Fatalf("no blocks in the store: %v", err)
 	}
-	f, err := os.OpenFile(files[0], os.O_RDWR, 0)
+	return files[0]
+}
+
+// rot changes bytes of a stored block.
+func (s *scene) rot() {
+	s.t.Helper()
+	f, err := os.OpenFile(s.blocks(), os.O_RDWR, 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}
