@@ -57,23 +57,25 @@ func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damag
 		report(Damage{Feed: f.key, What: "the signed head does not fit the tree: unpin the feed, and pin it again"})
 		return nil
 	}
-	var buf []byte
+	var few handful
 	bad := false
-	for i, ok := f.nextHeld(0); ok && i < st.Head.Length; i, ok = f.nextHeld(i + 1) {
-		value, err := f.Block(i, buf)
-		if err == nil {
-			buf = value
+	for next := uint64(0); ; {
+		var size int
+		if next, size = few.read(f, next, st.Head.Length); len(few.blocks) == 0 {
+			break
 		}
-		damages, err := f.check(&st, i, value, err)
-		for _, d := range damages {
-			bad = true
-			report(d)
+		few.hash()
+		for _, b := range few.blocks {
+			damages, err := f.check(&st, b.index, b.leaf, b.err)
+			for _, d := range damages {
+				bad = true
+				report(d)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		f.s.scrubbedBytes.Add(uint64(len(value)))
-		for n := len(value) + scrubOverhead; n > 0; n -= scrubStep {
+		for n := size + scrubOverhead*len(few.blocks); n > 0; n -= scrubStep {
 			if err := limit.WaitN(ctx, min(n, scrubStep)); err != nil {
 				return err
 			}
@@ -87,6 +89,64 @@ func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damag
 
 // scrubOverhead is what a block counts beside its bytes.
 const scrubOverhead = 64
+
+// A handful is some blocks that are scrubbed together, since they are hashed
+// together: as many as the processor hashes at once, of scrubStep bytes or one.
+type handful struct {
+	blocks  []scrubbedBlock
+	buffers [][]byte // of the blocks, used again
+}
+
+// A scrubbedBlock is a block as it was read.
+type scrubbedBlock struct {
+	index uint64
+	leaf  feed.Node
+	err   error // of reading it
+}
+
+// read reads the blocks that are held from a block on, before length, and returns
+// where to go on and how many bytes it read.
+func (few *handful) read(f *Feed, from, length uint64) (next uint64, size int) {
+	few.blocks = few.blocks[:0]
+	for size < scrubStep && len(few.blocks) < feed.HashWidth() {
+		i, ok := f.nextHeld(from)
+		if !ok || i >= length {
+			break
+		}
+		from = i + 1
+		at := len(few.blocks)
+		if at == len(few.buffers) {
+			few.buffers = append(few.buffers, nil)
+		}
+		value, err := f.Block(i, few.buffers[at])
+		if err == nil {
+			few.buffers[at] = value
+			size += len(value)
+		}
+		few.blocks = append(few.blocks, scrubbedBlock{index: i, err: err})
+	}
+	return from, size
+}
+
+// hash sets the leaves of the blocks that could be read, and gives large buffers back.
+func (few *handful) hash() {
+	var values [][]byte
+	for at, b := range few.blocks {
+		if b.err == nil {
+			values = append(values, few.buffers[at])
+		}
+	}
+	leaves := feed.Leaves(0, values)
+	for at := range few.blocks {
+		if b := &few.blocks[at]; b.err == nil {
+			leaves[0].Index = 2 * b.index
+			b.leaf, leaves = leaves[0], leaves[1:]
+		}
+		if cap(few.buffers[at]) > scrubStep {
+			few.buffers[at] = nil
+		}
+	}
+}
 
 // scrubbed makes what a scrub changed durable.
 func (f *Feed) scrubbed() error {
@@ -108,13 +168,9 @@ func (f *Feed) nextHeld(i uint64) (uint64, bool) {
 	return f.bits.NextSet(i)
 }
 
-// check compares a block, as it was read, with its leaf, and the way up with the
-// roots, and does about it what can be done here.
-func (f *Feed) check(st *feed.State, i uint64, value []byte, readErr error) ([]Damage, error) {
-	var leaf feed.Node
-	if readErr == nil {
-		leaf = feed.Leaf(i, value)
-	}
+// check compares the leaf of a block, as it was read, with the stored one, and the
+// way up with the roots, and does about it what can be done here.
+func (f *Feed) check(st *feed.State, i uint64, leaf feed.Node, readErr error) ([]Damage, error) {
 	f.mu.Lock()
 	if f.err != nil || f.passedLocked(st, i) {
 		defer f.mu.Unlock()
@@ -212,8 +268,12 @@ func (f *Feed) Recheck(i uint64) ([]Damage, error) {
 	if i >= st.Head.Length || !f.Has(i) {
 		return nil, nil
 	}
+	var leaf feed.Node
 	value, err := f.Block(i, nil)
-	found, err := f.check(&st, i, value, err)
+	if err == nil {
+		leaf = feed.Leaf(i, value)
+	}
+	found, err := f.check(&st, i, leaf, err)
 	if err != nil || len(found) == 0 {
 		return found, err
 	}
