@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"golang.org/x/crypto/blake2b"
 
@@ -63,8 +65,26 @@ func Leaves(first uint64, blocks [][]byte) []Node {
 // from so many on they are fastest.
 func HashWidth() int { return lanes.Width() }
 
-// hashLeaves sets the hashes of leaves, whose sizes are set.
+// hashLeaves sets the hashes of leaves, whose sizes are set. More of them than are
+// hashed at once are spread over the processor's cores.
 func hashLeaves(list []Node, block func(i int) []byte) {
+	width := HashWidth()
+	if len(list) <= width {
+		hashTogether(list, block)
+		return
+	}
+	share := (len(list) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	share = (share + width - 1) / width * width
+	var wg sync.WaitGroup
+	for from := 0; from < len(list); from += share {
+		part := list[from:min(from+share, len(list))]
+		wg.Go(func() { hashTogether(part, func(i int) []byte { return block(from + i) }) })
+	}
+	wg.Wait()
+}
+
+// hashTogether is hashLeaves on one core.
+func hashTogether(list []Node, block func(i int) []byte) {
 	prefixes := make([][1 + 8]byte, len(list))
 	messages := make([]lanes.Message, len(list))
 	sums := make([][lanes.Size]byte, len(list))
