@@ -2,7 +2,10 @@ package boot
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -332,6 +335,30 @@ func TestTakeReset(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(file); string(text) != "another" {
 		t.Errorf("a card that could not be brought is gone: %q", text)
+	}
+}
+
+func TestLastResort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- (&Report{Troubles: []string{"the card is damaged", "switch it off"}}).serveLastResort(l)
+	}()
+	resp, err := http.Get("http://" + l.Addr().String() + "/anything")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "\nthe card is damaged\n\nswitch it off\n") {
+		t.Errorf("%s, %v: %s", resp.Status, err, text)
+	}
+	_ = l.Close()
+	if err := <-ended; err == nil {
+		t.Error("it has ended well")
 	}
 }
 

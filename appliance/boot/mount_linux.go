@@ -56,20 +56,7 @@ func openPerm(r *Report) {
 	r.Writable, r.Replayed = m.Writable, m.Replayed
 	if m.Reason != "" {
 		r.Troubles = append(r.Troubles, m.Reason)
-		r.trouble(protect(device)) // gokrazy tries to mount it next
 	}
-}
-
-// protect makes the kernel refuse all writes to a device.
-func protect(device string) error {
-	f, err := os.Open(device)
-	if err == nil {
-		err = errors.Join(unix.IoctlSetPointerInt(int(f.Fd()), unix.BLKROSET, 1), f.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("protecting the damaged file system from being written to: %w", err)
-	}
-	return nil
 }
 
 // bootVolume is where the card's first partition is mounted while it is looked at.

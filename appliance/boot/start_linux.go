@@ -193,7 +193,18 @@ func (s *Start) Watch(programs []Program) {
 	if !s.Report.Writable {
 		state = filepath.Join(RunDir, "state")
 	}
-	go s.awaitPrograms(state)
+	if hasKey(state) {
+		go s.awaitPrograms(state)
+	} else {
+		go func() {
+			l, err := net.Listen("tcp", ":80")
+			if err == nil {
+				s.mark("the page says what is wrong")
+				err = s.Report.serveLastResort(l)
+			}
+			s.mark("trouble: " + err.Error())
+		}()
+	}
 	if s.clock == nil {
 		select {}
 	}

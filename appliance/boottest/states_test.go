@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,8 +68,7 @@ func TestDamagedCard(t *testing.T) {
 	s.pair()
 	s.cutPower()
 	at := permOf(t, s.card.File)
-	// As the kernel notes damage: the state in the super block of ext4.
-	change(t, s.card.File, at+1024+0x3a, []byte{2})
+	noteDamage(t, s.card.File, at)
 	before := sum(t, s.card.File, at)
 	s.switchOn()
 	s.awaitStatus()
@@ -79,6 +82,45 @@ func TestDamagedCard(t *testing.T) {
 	s.cutPower()
 	if sum(t, s.card.File, at) != before {
 		t.Error("the damaged file system was written to")
+	}
+}
+
+// TestUnreadableCard: a box whose /perm cannot be read at all says so to whoever looks
+// for it, and makes no new one over it.
+func TestUnreadableCard(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	s.cutPower()
+	at := permOf(t, s.card.File)
+	f, err := os.OpenFile(s.card.File, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, 4096), at)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := sum(t, s.card.File, at)
+	s.switchOn()
+	s.await("the page says what is wrong")
+	var text []byte
+	for text == nil {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", s.guest.Ports()["tcp/80"]))
+		if err == nil {
+			text, err = io.ReadAll(resp.Body)
+			err = errors.Join(err, resp.Body.Close())
+		}
+		if s.within().Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(string(text), "partition 4 holds no ext4 file system") {
+		t.Errorf("the page says %s", text)
+	}
+	s.cutPower()
+	if sum(t, s.card.File, at) != before {
+		t.Error("the card was written to")
 	}
 }
 
@@ -229,14 +271,27 @@ func permOf(t *testing.T, card string) int64 {
 	return at.Start
 }
 
-func change(t *testing.T, file string, at int64, with []byte) {
+// noteDamage writes into the super block of the ext4 at a place in a file what the
+// kernel writes there when it has found damage.
+func noteDamage(t *testing.T, file string, at int64) {
 	t.Helper()
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err == nil {
-		_, err = f.WriteAt(with, at)
-		err = errors.Join(err, f.Close())
-	}
+	const (
+		super, size     = 1024, 1024
+		state, errorsIn = 0x3a, 2
+		checksum        = 0x3fc
+	)
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, size)
+	if _, err := f.ReadAt(b, at+super); err != nil {
+		t.Fatal(err)
+	}
+	b[state] |= errorsIn
+	binary.LittleEndian.PutUint32(b[checksum:], ^crc32.Checksum(b[:checksum], crc32.MakeTable(crc32.Castagnoli)))
+	_, err = f.WriteAt(b, at+super)
+	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -48,6 +48,9 @@ func Mount(device, at string) Mounted {
 	} else {
 		err = errors.New("the kernel has found damage in it")
 	}
+	// Not even the journal is replayed from here on: the kernel refuses all writes to
+	// the device, whoever mounts it.
+	protectErr := protect(device)
 	m := Mounted{Reason: fmt.Sprintf("the card's file system is damaged (%v): it was left as it is. Put the card into a computer, copy it, and repair it with e2fsck; or use a new card", err)}
 	for _, o := range []string{options, "noload"} {
 		if unix.Mount(device, at, "ext4", flags|unix.MS_RDONLY, o) == nil {
@@ -55,7 +58,22 @@ func Mount(device, at string) Mounted {
 			break
 		}
 	}
+	if protectErr != nil {
+		m.Reason += fmt.Sprintf(" (%v)", protectErr)
+	}
 	return m
+}
+
+// protect makes the kernel refuse all writes to a device.
+func protect(device string) error {
+	f, err := os.Open(device)
+	if err == nil {
+		err = errors.Join(unix.IoctlSetPointerInt(int(f.Fd()), unix.BLKROSET, 1), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("protecting it from being written to: %w", err)
+	}
+	return nil
 }
 
 // Unmount takes away what is mounted at a folder, however often; a folder with
