@@ -14,7 +14,11 @@ type Board struct {
 	About string // for people
 	arch  string // as GOARCH
 
-	kernel  string // the module with kernel, device trees and modules
+	kernel string // the module with kernel, device trees and modules
+	// release is what the kernel calls itself (uname -r). It is written down, since
+	// what a module says and what is in it are not always the same: a commit of
+	// kernel.amd64 has the modules of 7.1.3 beside a kernel that is 7.1.2.
+	release string
 	console string // the kernel's parameters for what it prints on
 	cmdline int    // bytes of cmdline.txt; what the loader reads
 	// files are what the boot volume has besides the kernel and its command line.
@@ -36,16 +40,16 @@ const (
 // Boards are the boards that there are images for.
 var Boards = []Board{
 	{
-		Name: "rpi", About: "Raspberry Pi 3, 4, 5 and Zero 2 W", arch: "arm64", kernel: rpiKernel,
+		Name: "rpi", About: "Raspberry Pi 3, 4, 5 and Zero 2 W", arch: "arm64", kernel: rpiKernel, release: "6.12.47-v8",
 		console: "console=tty1", cmdline: 1024, files: (*source).piFiles,
 	},
 	{
-		Name: "arm64", About: "64-bit ARM boards with UEFI, and virtual machines", arch: "arm64", kernel: "github.com/gokrazy/kernel.arm64",
+		Name: "arm64", About: "64-bit ARM boards with UEFI, and virtual machines", arch: "arm64", kernel: "github.com/gokrazy/kernel.arm64", release: "7.1.3",
 		console: "console=tty1 console=ttyAMA0,115200", cmdline: 1024, files: (*source).efiFiles,
 	},
 	{
 		// The loader in the first sector reads one sector, and a zero has to follow.
-		Name: "amd64", About: "PCs", arch: "amd64", kernel: "github.com/gokrazy/kernel.amd64",
+		Name: "amd64", About: "PCs", arch: "amd64", kernel: "github.com/gokrazy/kernel.amd64", release: "7.1.2",
 		console: "console=tty1 console=ttyS0,115200", cmdline: 511, files: (*source).efiFiles, bios: true,
 	},
 }

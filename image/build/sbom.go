@@ -83,7 +83,7 @@ func (s *source) sbom(b *Board, system release.System, programs map[string][]byt
 		c.Type, c.About = "firmware", "files on the boot volume"
 		if path == b.kernel {
 			c.Type = "operating-system"
-			c.Props = append(c.Props, prop{"cobox:kernel", s.kernelRelease(b)})
+			c.Props = append(c.Props, prop{"cobox:kernel", b.release})
 		}
 		parts[c.Ref] = c
 		var on []string
@@ -147,15 +147,4 @@ func escape(path string) string {
 func fileComponent(name string, data []byte) component {
 	sum := sha256.Sum256(data)
 	return component{Type: "file", Name: name, Hashes: []hashSum{{"SHA-256", hex.EncodeToString(sum[:])}}}
-}
-
-// kernelRelease returns the kernel's version; it was checked before.
-func (s *source) kernelRelease(b *Board) string {
-	for _, u := range s.used {
-		if u.module.Path == b.kernel && u.name == KernelFile {
-			version, _ := kernelVersion(u.data)
-			return version
-		}
-	}
-	return ""
 }
