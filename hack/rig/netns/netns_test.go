@@ -22,6 +22,7 @@ var (
 	binDir    = flag.String("bin", "", "use the programs in this `folder`, instead of building them")
 	// The test runs itself, in a namespace, as what is not one of our programs.
 	scanned          = flag.String("scan", "", "scan the TCP ports of this `address`; for the test's own use")
+	flooded          = flag.String("flood", "", "flood the box at this `address` with wrong codes; for the test's own use")
 	asStrangersRelay = flag.Bool("strangers-relay", false, "be a relay with libp2p's usual limits; for the test's own use")
 )
 
@@ -40,6 +41,13 @@ func run(m *testing.M) int {
 	}
 	if *scanned != "" {
 		if err := scanPorts(*scanned); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
+	if *flooded != "" {
+		if err := runFlood(*flooded); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
