@@ -93,7 +93,7 @@ func get(t *testing.T, method, addr, path, authorization string) (int, string, e
 }
 
 // Case 63: without the token, or with another one, there are no metrics.
-func TestToken(t *testing.T) {
+func TestCase63Token(t *testing.T) {
 	s := &setting{changed: make(chan struct{})}
 	d := start(t, s)
 	if got := d.Targets(); got != nil {
@@ -136,8 +136,8 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// A connection from elsewhere is closed before a byte is read.
-func TestNear(t *testing.T) {
+// Case 63: a connection from elsewhere is closed before a byte is read.
+func TestCase63Near(t *testing.T) {
 	networks := func() []netip.Prefix {
 		return []netip.Prefix{netip.MustParsePrefix("2001:db8:1:2::7/64"), netip.MustParsePrefix("::ffff:198.51.100.9/120"), netip.MustParsePrefix("198.51.100.9/28")}
 	}

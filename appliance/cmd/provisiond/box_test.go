@@ -240,7 +240,7 @@ func TestBox(t *testing.T) {
 		t.Error("two people own the box")
 	}
 
-	// Case 38 and 39: only operators get through to the authority.
+	// Only operators get through to the authority.
 	eventually(t, "the owner asks", func() error {
 		st, err := owner.control(t, b).State(t.Context())
 		if err == nil && (st.Role != chain.Owner || st.Failed == 0) {
@@ -340,7 +340,7 @@ func TestBox(t *testing.T) {
 		t.Errorf("the owner sees the status %+v, %v", st, err)
 	}
 
-	// Case 36: revoked, the partner's connection is cut; what is kept is still his
+	// Revoked, the partner's connection is cut; what is kept is still his
 	// to read, and nothing new is taken in.
 	gone := make(chan struct{}, 1)
 	defer laptop.host.OnDisconnect(func(swarm.PeerID) { gone <- struct{}{} })()
