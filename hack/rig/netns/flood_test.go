@@ -68,12 +68,12 @@ func TestCase13FloodOfPeers(t *testing.T) {
 	if err := said.Decode(&count); err != nil {
 		t.Fatalf("the flood does not begin: %v\n%s", err, &errOut)
 	}
-	pairing, tries := time.Now(), 0
+	asked, tries := time.Now(), 0
 	until(t, "pairing under the flood", func() error {
 		tries++
 		return person.try(nil, b.code, "pair", "-addr", addr)
 	})
-	paired := time.Since(pairing)
+	paired := time.Since(asked)
 	if err := said.Decode(&count); err != nil {
 		t.Fatalf("the flood does not end: %v\n%s", err, &errOut)
 	}
