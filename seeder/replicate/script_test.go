@@ -521,3 +521,50 @@ func TestAppendDuringProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A block waits for others that are under way, to be hashed together with them,
+// but not for long; and not at all when there are enough of them.
+func TestGathering(t *testing.T) {
+	const gathering = 5 * time.Millisecond // a little more than it may wait
+	for _, answered := range []int{1, feed.HashWidth()} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWriter(t, 21)
+			w.append(t, blocks(feed.HashWidth()+3, 8<<10)...)
+			f := newMemFeed(w.Key())
+			h := newHost(t, replicate.Config{RequestTimeout: time.Hour})
+			h.Add(f, replicate.Options{Download: true})
+			s := newScript(t, h, w.Key())
+			n := 0
+			s.answer = func(req *wire.Request) []wire.Message {
+				if req.Block != nil {
+					if n++; n > answered {
+						return nil
+					}
+				}
+				return []wire.Message{honest(w, req)}
+			}
+			stop := s.start(t, w)
+			synctest.Wait()
+			held := func() (n int) {
+				for i := range w.Durable().Head.Length {
+					if f.Known(i) {
+						n++
+					}
+				}
+				return n
+			}
+			if at := held(); answered == feed.HashWidth() && at != answered || answered < feed.HashWidth() && at != 0 {
+				t.Errorf("%d blocks came, and %d were stored at once", answered, at)
+			}
+			time.Sleep(gathering) // of the bubble's clock
+			synctest.Wait()
+			if at := held(); at != answered {
+				t.Errorf("%d blocks came, and %d were stored after %v", answered, at, gathering)
+			}
+			stop()
+			if err := h.wait(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
