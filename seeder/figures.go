@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -190,8 +192,8 @@ func (s *Seeder) Figures() api.Figures {
 	}
 	s.replicationFigures(&f)
 	s.peerFigures(&f, now)
-	missing := s.feedFigures(&f, now)
-	s.storeFigures(&f, missing, now)
+	s.feedFigures(&f, now)
+	s.storeFigures(&f, now)
 	s.partnerFigures(&f)
 	if err := s.saveTally(now, false); err != nil {
 		s.log.Warn("keeping the figures", "error", err)
@@ -249,12 +251,30 @@ func (s *Seeder) peerFigures(f *api.Figures, now time.Time) {
 	}
 }
 
-// feedFigures adds up the pins, and returns the feeds that have blocks missing.
-func (s *Seeder) feedFigures(f *api.Figures, now time.Time) (missing map[feed.Key]uint64) {
-	missing = make(map[feed.Key]uint64)
+// missing returns how many blocks each of the feeds lacks that scrubs found
+// damaged, as their store has it: what pins say of it comes a moment later.
+func (s *Seeder) missing() map[feed.Key]uint64 {
+	s.tally.mu.Lock()
+	keys := slices.Collect(maps.Keys(s.tally.lost))
+	s.tally.mu.Unlock()
+	missing := make(map[feed.Key]uint64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, k := range s.feeds {
+	for _, key := range keys {
+		if k := s.feeds[key]; k != nil {
+			blocks, _ := k.feed.Held()
+			length := k.feed.Durable().Head.Length
+			missing[key] = length - min(length, blocks)
+		}
+	}
+	return missing
+}
+
+// feedFigures adds up the pins.
+func (s *Seeder) feedFigures(f *api.Figures, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.feeds {
 		var worst pin.Standing
 		for partner, h := range k.pins {
 			st := h.tracker.Standing(now)
@@ -279,7 +299,6 @@ func (s *Seeder) feedFigures(f *api.Figures, now time.Time) (missing map[feed.Ke
 		if worst.MissingBlocks == 0 {
 			continue
 		}
-		missing[key] = worst.MissingBlocks
 		f.Feeds.Behind++
 		f.Feeds.BacklogBlocks += worst.MissingBlocks
 		f.Feeds.BacklogBytes += worst.MissingBytes
@@ -287,16 +306,19 @@ func (s *Seeder) feedFigures(f *api.Figures, now time.Time) (missing map[feed.Ke
 			f.Feeds.BehindFor = max(f.Feeds.BehindFor, now.Sub(worst.Behind))
 		}
 	}
-	return missing
 }
 
-func (s *Seeder) storeFigures(f *api.Figures, missing map[feed.Key]uint64, now time.Time) {
+func (s *Seeder) storeFigures(f *api.Figures, now time.Time) {
 	st := s.store.Stats()
 	f.Store = api.StoreFigures{
 		Feeds: st.Feeds, Blocks: st.Blocks, Bytes: st.Bytes, IndexBytes: st.IndexBytes, PendingBytes: st.PendingBytes,
 		Errors: api.StoreErrors{Read: st.ReadFailures, Write: st.WriteFailures, Index: st.IndexFailures},
 	}
 	t := &s.tally
+	t.mu.Lock()
+	running := t.scrub.Running
+	t.mu.Unlock()
+	missing := s.missing() // after the look whether a scrub runs
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.Store.RecentErrors = t.recentLocked(f.Store.Errors.Total(), now)
@@ -306,8 +328,11 @@ func (s *Seeder) storeFigures(f *api.Figures, missing map[feed.Key]uint64, now t
 		f.Scrub.Progress = min(1, float64(st.ScrubbedBytes-t.round.from)/float64(t.round.bytes))
 	}
 	for key, lost := range t.lost {
-		if lost = min(lost, missing[key]); lost == 0 {
-			delete(t.lost, key) // whole again, or kept no more
+		// While a scrub runs, what it has found may not be on record yet.
+		if !running && !t.scrub.Running {
+			if lost = min(lost, missing[key]); lost == 0 {
+				delete(t.lost, key) // whole again, or kept no more
+			}
 		}
 		f.Scrub.Damaged += lost
 	}

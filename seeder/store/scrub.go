@@ -75,6 +75,7 @@ func (f *Feed) scrub(ctx context.Context, limit *rate.Limiter, report func(Damag
 				return err
 			}
 		}
+		f.s.scrubbedBytes.Add(uint64(size))
 		for n := size + scrubOverhead*len(few.blocks); n > 0; n -= scrubStep {
 			if err := limit.WaitN(ctx, min(n, scrubStep)); err != nil {
 				return err
