@@ -1,6 +1,7 @@
 package release
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -64,6 +65,13 @@ func (k Keys) Open(signed []byte) (Manifest, error) {
 	// Open has dropped a second signature by the same key.
 	if len(n.Sigs) < k.Needs() {
 		return Manifest{}, fmt.Errorf("%w: %d of %d", ErrUnsigned, len(n.Sigs), k.Needs())
+	}
+	// A signature has one form: the last symbol of base64 has bits that count for
+	// nothing, and package note does not look at them.
+	for _, sig := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Manifest{}, malformed("the signature by %.40q: %v", sig.Name, err)
+		}
 	}
 	return ParseManifest([]byte(n.Text))
 }
