@@ -109,10 +109,16 @@ type story struct {
 
 func newStory(t *testing.T, b boottest.Board) *story {
 	t.Helper()
+	return newStoryOn(t, b, cardSize)
+}
+
+// newStoryOn is of a card with size bytes.
+func newStoryOn(t *testing.T, b boottest.Board, size int64) *story {
+	t.Helper()
 	needBoot(t)
 	s := &story{T: t, board: b, dir: t.TempDir()}
 	var err error
-	if s.card, err = boottest.NewCard(image(t, b), filepath.Join(s.dir, "card"), cardSize); err != nil {
+	if s.card, err = boottest.NewCard(image(t, b), filepath.Join(s.dir, "card"), size); err != nil {
 		t.Fatal(err)
 	}
 	if s.times, err = boottest.NewTimeServer(); err != nil {
