@@ -60,7 +60,8 @@ type scrubRound struct {
 const figuresNote = "figures"
 
 // notesEvery is how often the notes are written when they have changed: what a
-// power cut takes is a few minutes of when somebody was seen.
+// power cut takes is a few minutes of when somebody was seen. That a partner was
+// seen at all is written at the next look: its silence could not be told otherwise.
 const notesEvery = 10 * time.Minute
 
 // loadTally reads what was noted for the figures. What is not there, or cannot be
@@ -110,6 +111,9 @@ func (t *tally) heard(p identity.PartnerKey, seen, newest time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.notes.Partners[p]
+	if c.Seen.IsZero() && !seen.IsZero() {
+		t.saved = time.Time{}
+	}
 	if seen.After(c.Seen) {
 		c.Seen, t.stale = seen.UTC().Truncate(time.Second), true
 	}

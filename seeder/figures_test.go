@@ -92,3 +92,32 @@ func TestFigures(t *testing.T) {
 		t.Errorf("after a restart: %+v, %+v", f.Feeds, f.Partners[who])
 	}
 }
+
+// A box whose power is cut soon after a partner came for the first time knows
+// afterwards that it was there: how long it is silent could not be told otherwise.
+func TestFirstContactOutlastsPowerCut(t *testing.T) {
+	b := startBox(t, stateDir(t))
+	for n := range byte(2) { // with the first, notes are written that may then wait
+		partner := key(80 + n)
+		b.grant(t, partner, 1<<20, time.Now())
+		newDevice(t, partner, 84+n).connect(t, b)
+		b.Figures()
+	}
+	cut := stateDir(t)
+	if err := os.Remove(filepath.Join(b.state, "run", "seederd.sock")); err != nil { // which is no file to copy
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(cut, os.DirFS(b.state)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startBox(t, cut)
+	for n := range byte(2) {
+		of := again.Figures().Partners[identity.PartnerKeyOf(key(80+n))]
+		if time.Since(of.Seen) > time.Hour {
+			t.Errorf("partner %d was last seen at %v", n, of.Seen)
+		}
+	}
+}
