@@ -43,7 +43,8 @@ type Config struct {
 	// Cause tells why the machine started, when the box knows better than the kernel
 	// (it asked for it); nil, or unknown, leaves it to the kernel.
 	Cause func() sensors.Cause
-	// Tolerance is how long partners may be silent; 0 means DefaultTolerance.
+	// Tolerance is how long partners may be silent of whom no operator has said
+	// otherwise; 0 means DefaultTolerance.
 	Tolerance time.Duration
 	Log       *slog.Logger // nil for none
 }
@@ -200,7 +201,7 @@ func (v *Vitals) authority(s *metrics.Snapshot) {
 		}
 		of := metrics.Partner{
 			Number: p.Number, QuotaBytes: p.Terms.QuotaBytes, MaxFeeds: p.Terms.MaxFeeds, Until: p.Terms.Until,
-			Tolerance: v.cfg.Tolerance,
+			Tolerance: p.Silence(v.cfg.Tolerance),
 		}
 		if s.Seeder != nil {
 			of.Keeping = s.Seeder.Partners[p.Key]

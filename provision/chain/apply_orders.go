@@ -96,6 +96,15 @@ func (o NamePartner) apply(s *State, _ Member, _ Entry) error {
 	return nil
 }
 
+func (o TolerateSilence) apply(s *State, _ Member, _ Entry) error {
+	i := s.partner(o.Partner)
+	if i < 0 {
+		return fmt.Errorf("%w: %s", ErrUnknown, o.Partner)
+	}
+	s.Partners[i].SilenceSeconds = o.Seconds
+	return nil
+}
+
 // apply may come twice: the second changes the notice, not its beginning.
 func (o Revoke) apply(s *State, _ Member, e Entry) error {
 	i := s.partner(o.Partner)

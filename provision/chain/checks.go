@@ -126,6 +126,13 @@ func (o NamePartner) check() error {
 	return o.SealedName.check()
 }
 
+func (o TolerateSilence) check() error {
+	if o.Seconds != SilentForEver && o.Seconds != 0 && (o.Seconds < int64(MinSilence/time.Second) || o.Seconds > int64(MaxSilence/time.Second)) {
+		return malformed("a silence of %d seconds, not an hour to ten years", o.Seconds)
+	}
+	return checkPartner(o.Partner)
+}
+
 func (o Revoke) check() error {
 	if err := checkPartner(o.Partner); err != nil {
 		return err

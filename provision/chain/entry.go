@@ -101,6 +101,7 @@ var kinds = []kind{
 	kindOf[CancelInvite](identity.Operator),
 	kindOf[Grant](identity.Operator),
 	kindOf[NamePartner](identity.Operator),
+	kindOf[TolerateSilence](identity.Operator),
 	kindOf[Revoke](identity.Operator),
 	kindOf[Pin](identity.Operator),
 	kindOf[Unpin](identity.Operator),

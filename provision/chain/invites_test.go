@@ -116,7 +116,7 @@ func TestRevokeAgain(t *testing.T) {
 		t.Errorf("the partner is %+v", p)
 	}
 	for _, o := range []chain.Order{
-		chain.Revoke{Partner: partner(99)}, chain.NamePartner{Partner: partner(99)},
+		chain.Revoke{Partner: partner(99)}, chain.NamePartner{Partner: partner(99)}, chain.TolerateSilence{Partner: partner(99)},
 		chain.Pin{Feed: chain.FeedKey{1}, Partner: partner(99)}, chain.Unpin{Feed: chain.FeedKey{1}, Partner: partner(99)},
 		chain.RemoveOperator{Operator: operator(99)},
 	} {

@@ -71,6 +71,24 @@ type NamePartner struct {
 	SealedName Sealed              `json:"sealedName,omitzero"`
 }
 
+// TolerateSilence says how long a partner may be silent before somebody should ask
+// whether its backups still run.
+type TolerateSilence struct {
+	Partner identity.PartnerKey `json:"partner"`
+	// Seconds is an hour at least; 0 for as long as the box finds right, and
+	// SilentForEver for a partner that nobody expects to hear of.
+	Seconds int64 `json:"seconds"`
+}
+
+// SilentForEver in place of seconds says that no silence is too long.
+const SilentForEver = -1
+
+// What an operator may call too long a silence.
+const (
+	MinSilence = time.Hour
+	MaxSilence = 10 * 365 * 24 * time.Hour
+)
+
 // Revoke takes back what a partner may do: nothing new is taken in at once, and
 // what is kept can still be fetched during the notice.
 type Revoke struct {
@@ -138,38 +156,40 @@ type AcceptBoard struct {
 // fetch what is theirs during their notice. A reset card makes it a new box.
 type Retire struct{}
 
-func (AddOperator) context() string    { return "cobox/order-operator-add/v1" }
-func (RemoveOperator) context() string { return "cobox/order-operator-remove/v1" }
-func (Rename) context() string         { return "cobox/order-rename/v1" }
-func (Invite) context() string         { return "cobox/order-invite/v1" }
-func (CancelInvite) context() string   { return "cobox/order-invite-cancel/v1" }
-func (Grant) context() string          { return "cobox/order-grant/v1" }
-func (NamePartner) context() string    { return "cobox/order-partner-name/v1" }
-func (Revoke) context() string         { return "cobox/order-revoke/v1" }
-func (Pin) context() string            { return "cobox/order-pin/v1" }
-func (Unpin) context() string          { return "cobox/order-unpin/v1" }
-func (SetRecovery) context() string    { return "cobox/order-recovery-set/v1" }
-func (CancelRecovery) context() string { return "cobox/order-recovery-cancel/v1" }
-func (Set) context() string            { return "cobox/order-setting/v1" }
-func (Update) context() string         { return "cobox/order-update/v1" }
-func (AdoptDisk) context() string      { return "cobox/order-disk-adopt/v1" }
-func (AcceptBoard) context() string    { return "cobox/order-board/v1" }
-func (Retire) context() string         { return "cobox/order-retire/v1" }
+func (AddOperator) context() string     { return "cobox/order-operator-add/v1" }
+func (RemoveOperator) context() string  { return "cobox/order-operator-remove/v1" }
+func (Rename) context() string          { return "cobox/order-rename/v1" }
+func (Invite) context() string          { return "cobox/order-invite/v1" }
+func (CancelInvite) context() string    { return "cobox/order-invite-cancel/v1" }
+func (Grant) context() string           { return "cobox/order-grant/v1" }
+func (NamePartner) context() string     { return "cobox/order-partner-name/v1" }
+func (TolerateSilence) context() string { return "cobox/order-partner-silence/v1" }
+func (Revoke) context() string          { return "cobox/order-revoke/v1" }
+func (Pin) context() string             { return "cobox/order-pin/v1" }
+func (Unpin) context() string           { return "cobox/order-unpin/v1" }
+func (SetRecovery) context() string     { return "cobox/order-recovery-set/v1" }
+func (CancelRecovery) context() string  { return "cobox/order-recovery-cancel/v1" }
+func (Set) context() string             { return "cobox/order-setting/v1" }
+func (Update) context() string          { return "cobox/order-update/v1" }
+func (AdoptDisk) context() string       { return "cobox/order-disk-adopt/v1" }
+func (AcceptBoard) context() string     { return "cobox/order-board/v1" }
+func (Retire) context() string          { return "cobox/order-retire/v1" }
 
-func (AddOperator) needs() Role    { return Operator }
-func (RemoveOperator) needs() Role { return Operator }
-func (Rename) needs() Role         { return Operator }
-func (Invite) needs() Role         { return Operator }
-func (CancelInvite) needs() Role   { return Operator }
-func (Grant) needs() Role          { return Operator }
-func (NamePartner) needs() Role    { return Operator }
-func (Revoke) needs() Role         { return Operator }
-func (Pin) needs() Role            { return Operator }
-func (Unpin) needs() Role          { return Operator }
-func (SetRecovery) needs() Role    { return Owner }
-func (CancelRecovery) needs() Role { return Operator }
-func (Set) needs() Role            { return Owner }
-func (Update) needs() Role         { return Operator }
-func (AdoptDisk) needs() Role      { return Owner }
-func (AcceptBoard) needs() Role    { return Operator }
-func (Retire) needs() Role         { return Owner }
+func (AddOperator) needs() Role     { return Operator }
+func (RemoveOperator) needs() Role  { return Operator }
+func (Rename) needs() Role          { return Operator }
+func (Invite) needs() Role          { return Operator }
+func (CancelInvite) needs() Role    { return Operator }
+func (Grant) needs() Role           { return Operator }
+func (NamePartner) needs() Role     { return Operator }
+func (TolerateSilence) needs() Role { return Operator }
+func (Revoke) needs() Role          { return Operator }
+func (Pin) needs() Role             { return Operator }
+func (Unpin) needs() Role           { return Operator }
+func (SetRecovery) needs() Role     { return Owner }
+func (CancelRecovery) needs() Role  { return Operator }
+func (Set) needs() Role             { return Owner }
+func (Update) needs() Role          { return Operator }
+func (AdoptDisk) needs() Role       { return Owner }
+func (AcceptBoard) needs() Role     { return Operator }
+func (Retire) needs() Role          { return Owner }

@@ -141,6 +141,7 @@ func TestRoles(t *testing.T) {
 		"give the box away":    {func() chain.Invite { i := invite(60, chain.Owner); i.Transfer = true; return i }(), ownerOnly},
 		"grant":                {chain.Grant{Partner: partner(70), Terms: terms()}, operators},
 		"name a partner":       {chain.NamePartner{Partner: partner(member)}, operators},
+		"tolerate a silence":   {chain.TolerateSilence{Partner: partner(member)}, operators},
 		"revoke":               {chain.Revoke{Partner: partner(member)}, operators},
 		"pin":                  {chain.Pin{Feed: feed, Partner: partner(member)}, operators},
 		"unpin":                {chain.Unpin{Feed: feed, Partner: partner(member)}, operators},
@@ -472,5 +473,20 @@ func TestLatestOrders(t *testing.T) {
 	x.must(x.fact(chain.Reset{Reset: id(90), Mode: chain.Reowner, Claim: id(91)}))
 	if x.s.Update != (chain.UpdateOrder{}) || x.s.Disk != (chain.DiskOrder{}) {
 		t.Errorf("after a reset: %+v, %+v", x.s.Update, x.s.Disk)
+	}
+}
+
+// How long a partner may be silent is the operators' word, or else the box's.
+func TestSilence(t *testing.T) {
+	x := owned(t)
+	const normal = 8 * 24 * time.Hour
+	for _, c := range []struct {
+		seconds int64
+		want    time.Duration
+	}{{3600, time.Hour}, {chain.SilentForEver, 0}, {0, normal}} {
+		x.must(x.order(owner, chain.TolerateSilence{Partner: partner(member), Seconds: c.seconds}))
+		if p, _ := x.s.Partner(partner(member)); p.Silence(normal) != c.want {
+			t.Errorf("after an order of %d seconds a partner may be silent for %v, not %v", c.seconds, p.Silence(normal), c.want)
+		}
 	}
 }

@@ -29,6 +29,15 @@ func (o Grant) sentence() string {
 	return fmt.Sprintf("granted %s %s", o.Partner, o.Terms)
 }
 func (o NamePartner) sentence() string { return fmt.Sprintf("changed the name of %s", o.Partner) }
+func (o TolerateSilence) sentence() string {
+	switch o.Seconds {
+	case 0:
+		return fmt.Sprintf("left to the box how long %s may be silent", o.Partner)
+	case SilentForEver:
+		return fmt.Sprintf("expects no word from %s", o.Partner)
+	}
+	return fmt.Sprintf("tolerates %s of silence from %s", time.Duration(o.Seconds)*time.Second, o.Partner)
+}
 func (o Revoke) sentence() string {
 	return fmt.Sprintf("revoked %s with a notice of %s", o.Partner, days(o.NoticeSeconds))
 }

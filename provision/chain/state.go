@@ -83,6 +83,21 @@ type PartnerState struct {
 	Issued     time.Time           `json:"issued"`           // when the terms were
 	Revoked    time.Time           `json:"revoked,omitzero"` // zero when not
 	RevokedSeq uint64              `json:"revokedSeq,omitzero"`
+
+	// SilenceSeconds is the operators' word of a [TolerateSilence].
+	SilenceSeconds int64 `json:"silenceSeconds,omitzero"`
+}
+
+// Silence returns how long the partner may be silent, 0 for ever; normal is what
+// counts when no operator has said.
+func (p *PartnerState) Silence(normal time.Duration) time.Duration {
+	switch p.SilenceSeconds {
+	case 0:
+		return normal
+	case SilentForEver:
+		return 0
+	}
+	return time.Duration(p.SilenceSeconds) * time.Second
 }
 
 // An OpenInvite is an invite that nobody has used.

@@ -156,6 +156,7 @@ func makeVectors(t *testing.T) vectors {
 	w.refuseFact("expired", chain.Redeemed{Invite: id(102), Operator: operator(50)})
 	w.order(helper, chain.Grant{Partner: partner(70), Terms: terms(), SealedName: "other"})
 	w.order(helper, chain.NamePartner{Partner: partner(70), SealedName: "another"})
+	w.order(helper, chain.TolerateSilence{Partner: partner(70), Seconds: 14 * 86400})
 	w.order(helper, chain.Pin{Feed: feed, Partner: partner(70)})
 	w.order(helper, chain.Unpin{Feed: feed, Partner: partner(70)})
 	w.order(helper, chain.Revoke{Partner: partner(70), NoticeSeconds: 30 * 86400})

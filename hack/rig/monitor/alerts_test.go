@@ -101,6 +101,8 @@ func TestAlerts(t *testing.T) {
 		s.startSeederd()
 		s.over("CoBoxSeederDown")
 		s.expect("CoBoxPartnerSilent")
+		s.coboxctl("", "partners", "-silence", "p1=forever", "-addr", s.addr)
+		s.over("CoBoxPartnerSilent")
 	})
 	part("a block rots on the disk, while nobody is there who has it", func() {
 		s.rot()

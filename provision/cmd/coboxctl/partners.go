@@ -19,38 +19,37 @@ import (
 
 func partnersCommand() cli.Command {
 	var at where
-	var rename string
+	var rename, silence string
 	return cli.Command{
-		Name: "partners", Args: "[-rename PARTNER=NAME] [BOX]", Short: "the partners of a box, and what they keep",
+		Name: "partners", Args: "[-rename PARTNER=NAME] [-silence PARTNER=TIME] [BOX]", Short: "the partners of a box, and what they keep",
 		Help: `
 Lists a box's partners: the short name (p1, p2, ...), your own name for them, the
 room that they have and use, until when, and whether they were revoked.
 
 	coboxctl partners
-	coboxctl partners -rename "p1=Food Coop East"` + about,
+	coboxctl partners -rename "p1=Food Coop East"
+	coboxctl partners -silence p1=14d
+
+The box finds a partner silent that it has not heard of for eight days: then ask
+whether the backups still run. -silence says otherwise for one partner: a time, or
+"forever" for one that nobody expects to hear of, or "default".` + about,
 		Flags: func(fs *flag.FlagSet) {
 			at.flags(fs)
 			fs.StringVar(&rename, "rename", "", "give a partner another name: `PARTNER=NAME`")
+			fs.StringVar(&silence, "silence", "", "how long a partner may be silent: `PARTNER=TIME`")
 		},
 		Run: func(ctx context.Context, c *cli.Call) error {
 			box, err := oneBox(c)
 			if err != nil {
 				return err
 			}
-			who, name, ok := strings.Cut(rename, "=")
-			if rename != "" && (!ok || who == "" || name == "") {
-				return cli.Misuse("-rename %q is not PARTNER=NAME", rename)
+			changes, err := partnerChanges(rename, silence)
+			if err != nil {
+				return err
 			}
 			return at.withBox(ctx, c, box, func(l *operator.Link, st *control.State) error {
-				if rename != "" {
-					err := l.Order(ctx, func(st *control.State) (chain.Order, error) {
-						p, err := findPartner(l, &st.Chain, who)
-						if err != nil {
-							return nil, err
-						}
-						sealed, err := l.Seal(st, name)
-						return chain.NamePartner{Partner: p.Key, SealedName: sealed}, err
-					})
+				for _, change := range changes {
+					err := l.Order(ctx, func(st *control.State) (chain.Order, error) { return change(l, st) })
 					if err != nil {
 						return err
 					}
@@ -71,6 +70,59 @@ room that they have and use, until when, and whether they were revoked.
 	}
 }
 
+// A partnerChange makes the order that changes something about a partner.
+type partnerChange func(l *operator.Link, st *control.State) (chain.Order, error)
+
+// partnerChanges returns what a person wants changed: PARTNER=NAME and PARTNER=TIME,
+// either of which may be empty.
+func partnerChanges(rename, silence string) (list []partnerChange, err error) {
+	if rename != "" {
+		who, name, ok := strings.Cut(rename, "=")
+		if !ok || who == "" || name == "" {
+			return nil, cli.Misuse("-rename %q is not PARTNER=NAME", rename)
+		}
+		list = append(list, func(l *operator.Link, st *control.State) (chain.Order, error) {
+			p, err := findPartner(l, &st.Chain, who)
+			if err != nil {
+				return nil, err
+			}
+			sealed, err := l.Seal(st, name)
+			return chain.NamePartner{Partner: p.Key, SealedName: sealed}, err
+		})
+	}
+	if silence != "" {
+		who, text, ok := strings.Cut(silence, "=")
+		seconds, err := silenceOf(text)
+		if !ok || who == "" || err != nil {
+			return nil, cli.Misuse("-silence %q is not PARTNER=TIME with a time such as 14d, of an hour to ten years, or \"forever\", or \"default\"", silence)
+		}
+		list = append(list, func(l *operator.Link, st *control.State) (chain.Order, error) {
+			p, err := findPartner(l, &st.Chain, who)
+			return chain.TolerateSilence{Partner: p.Key, Seconds: seconds}, err
+		})
+	}
+	return list, nil
+}
+
+// silenceOf reads how long a partner may be silent, as the order has it.
+func silenceOf(text string) (seconds int64, err error) {
+	switch text {
+	case "forever":
+		return chain.SilentForEver, nil
+	case "default":
+		return 0, nil
+	}
+	var days cli.Days
+	if err := days.Set(text); err != nil {
+		return 0, err
+	}
+	t := time.Duration(days)
+	if t < chain.MinSilence || t > chain.MaxSilence {
+		return 0, fmt.Errorf("%s is out of bounds", text)
+	}
+	return int64(t / time.Second), nil
+}
+
 // A listedPartner is a partner as it is listed.
 type listedPartner struct {
 	Short     string              `json:"short"` // p1
@@ -81,6 +133,8 @@ type listedPartner struct {
 	KeepUntil time.Time           `json:"keepUntil,omitzero"` // when what is kept is deleted, if an end is known
 	Usage     api.Usage           `json:"usage"`
 	Pins      int                 `json:"pins"`
+	// SilenceSeconds is how long it may be silent, by an operator's word; -1 for ever.
+	SilenceSeconds int64 `json:"silenceSeconds,omitzero"`
 
 	sealed chain.Sealed
 }
@@ -94,7 +148,7 @@ func listPartners(l *operator.Link, st *chain.State, seeder *api.BoxStatus) []li
 	for i, p := range st.Partners {
 		out := listedPartner{
 			Short: shortName(p.Number), Name: l.Name(p.SealedName), Key: p.Key, Terms: p.Terms, Revoked: p.Revoked,
-			KeepUntil: access.KeepUntil(access.Partners[i]), sealed: p.SealedName,
+			KeepUntil: access.KeepUntil(access.Partners[i]), SilenceSeconds: p.SilenceSeconds, sealed: p.SealedName,
 		}
 		var held uint64
 		for _, pin := range seeder.Pins {
@@ -137,15 +191,22 @@ func writePartners(w io.Writer, list []listedPartner) {
 // standing says in a few words what the partner may do.
 func (p *listedPartner) standing() string {
 	day := func(t time.Time) string { return t.Local().Format(time.DateOnly) }
+	silence := ""
+	switch {
+	case p.SilenceSeconds == chain.SilentForEver:
+		silence = ", may be silent for ever"
+	case p.SilenceSeconds > 0:
+		silence = ", may be silent for " + cli.FormatDays(time.Duration(p.SilenceSeconds)*time.Second)
+	}
 	switch {
 	case !p.Revoked.IsZero():
 		return "revoked " + day(p.Revoked) + ", kept until " + day(p.KeepUntil)
 	case !p.Terms.Until.IsZero() && time.Now().After(p.Terms.Until):
 		return "ended " + day(p.Terms.Until) + ", kept until " + day(p.KeepUntil)
 	case !p.Terms.Until.IsZero():
-		return "until " + day(p.Terms.Until)
+		return "until " + day(p.Terms.Until) + silence
 	}
-	return "no end"
+	return "no end" + silence
 }
 
 // findPartner returns the partner that a person means: by the short name, the
