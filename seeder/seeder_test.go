@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -329,6 +331,66 @@ func TestCase40OthersFeed(t *testing.T) {
 	if s, err := h.Open(t.Context(), peer, api.ReplicateProtocol); err == nil {
 		if _, err := replicate.Secure(t.Context(), s, true, []byte(s.Local()), []byte(s.Remote())); err == nil {
 			t.Error("a device that has not introduced itself may replicate")
+		}
+	}
+}
+
+// A partner sees figures of its own pins, and nothing that tells of another or of the
+// box as a whole, whatever it asks for.
+func TestPartnerSeesItsOwn(t *testing.T) {
+	b := startBox(t, stateDir(t))
+	one, two := key(10), key(11)
+	b.grant(t, one, 1<<20, time.Now())
+	b.grant(t, two, 1<<20, time.Now())
+	l := newLog(t, 13)
+	l.write(t, 3, 1234, 1)
+	mine := newDevice(t, one, 14)
+	c := mine.connect(t, b)
+	if _, err := c.Pin(t.Context(), l.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	push(t, c, l)
+	wait(t, c, l.Key(), pin.Complete, 3)
+	other := newDevice(t, two, 15)
+	other.connect(t, b)
+
+	ask := func(d *device, path string) (int, string) {
+		peer, err := d.host.Connect(t.Context(), b.Addrs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &http.Client{Transport: &http.Transport{DialContext: d.host.Dialer(peer, api.Protocol)}}
+		defer h.CloseIdleConnections()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://box"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := h.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	traces := []string{l.Key().String(), identity.PartnerKeyOf(one).String(), "3702", mine.host.ID().String()}
+	if code, text := ask(mine, "/v1/status"); code != http.StatusOK || !strings.Contains(text, traces[0]) || !strings.Contains(text, traces[1]) || !strings.Contains(text, traces[2]) {
+		t.Fatalf("its own pin is not in its status: %d %s", code, text)
+	}
+	for _, path := range []string{"/v1/status", "/v1/pins", "/v1/pins/" + l.Key().String(), "/v1/pins/" + l.Key().String() + "/receipt", "/v1/keepers"} {
+		_, text := ask(other, path)
+		for _, trace := range traces {
+			if strings.Contains(text, trace) && !strings.Contains(path, trace) {
+				t.Errorf("%s tells another partner of %q: %s", path, trace, text)
+			}
+		}
+	}
+	for _, path := range []string{"/v1/figures", "/v1/metrics", "/v1/health", "/v1/state", "/v1/access", "/metrics"} {
+		if code, text := ask(mine, path); code != http.StatusNotFound {
+			t.Errorf("a partner who asks for %s gets %d %s", path, code, text)
 		}
 	}
 }
