@@ -169,7 +169,7 @@ func (s *session) auditSpace(ctx context.Context, sp *spaceFile, draws int) ([]a
 	errs := make([]error, len(sp.Boxes))
 	var wg sync.WaitGroup
 	for i, name := range sp.Boxes {
-		list[i] = &auditing{s: s, sp: sp, name: name, receipts: make(map[feed.Key]receiptOf)}
+		list[i] = &auditing{s: s, sp: sp, name: name}
 		wg.Go(func() { errs[i] = list[i].prepare(ctx, keys) })
 	}
 	wg.Wait()
@@ -213,16 +213,8 @@ func extents(keys []feed.Key, list []*auditing) []audit.Extent {
 // prepare connects to the box and learns what it says it keeps. The error is one
 // of this computer's.
 func (a *auditing) prepare(ctx context.Context, keys []feed.Key) (err error) {
-	for _, key := range keys {
-		r, err := a.s.h.readReceipts(key)
-		if err != nil {
-			return err
-		}
-		for _, r := range r { // the box's ID is known when it answers; an address ends with it
-			if boxNamed(a.name, r.Box) {
-				a.receipts[key] = r
-			}
-		}
+	if a.receipts, err = a.s.h.receiptsOf(a.name, keys); err != nil {
+		return err
 	}
 	if a.record, err = a.s.h.readAudits(a.sp.Name, a.name); err != nil {
 		return err

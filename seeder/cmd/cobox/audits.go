@@ -105,6 +105,24 @@ func (h *home) writeAudits(space, box string, r *auditRecord) error {
 	return nil
 }
 
+// receiptsOf returns the receipts of one box, as the partner calls it, that are kept
+// here for some feeds.
+func (h *home) receiptsOf(box string, keys []feed.Key) (map[feed.Key]receiptOf, error) {
+	of := make(map[feed.Key]receiptOf)
+	for _, key := range keys {
+		list, err := h.readReceipts(key)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			if boxNamed(box, r.Box) {
+				of[key] = r
+			}
+		}
+	}
+	return of, nil
+}
+
 // readReceipts returns the receipts for a feed that are kept here, of all boxes.
 func (h *home) readReceipts(key feed.Key) ([]receiptOf, error) {
 	paths, err := filepath.Glob(filepath.Join(h.dir, receiptsDir, "*-"+receiptName(key)))
