@@ -133,6 +133,11 @@ boot-raspi: ## a Raspberry Pi 3 in QEMU with its real kernel: boot, pair, back u
 	hack/setup-e2e boot
 	$(GO) test ./appliance/boottest -boot -raspi -run TestRaspi -v -count=1 -timeout 60m
 
+.PHONY: bench-peers
+bench-peers: build ## the box beside restic, borg and Syncthing: folders there and back; takes an hour
+	hack/setup-e2e bench
+	$(GO) run ./hack/bench/peers -bin $(BIN)
+
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
 	$(GO) run ./hack/interop/bench -bin $(BIN)

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"cobox/hack/usage"
 	"cobox/seeder/api"
 )
 
@@ -28,11 +29,11 @@ func (j job) bytes() int { return j.blocks * j.block }
 // A result is one measurement.
 type result struct {
 	took time.Duration
-	host usage // of the process at the other end
+	host usage.Process // of the process at the other end
 }
 
 func (r result) rate(j job) float64 { return float64(j.bytes()) / 1e6 / r.took.Seconds() }
-func (r result) cpu(j job) float64  { return r.host.cpu.Seconds() / (float64(j.bytes()) / 1e9) }
+func (r result) cpu(j job) float64  { return r.host.CPU.Seconds() / (float64(j.bytes()) / 1e9) }
 
 func run(ctx context.Context, j job) error {
 	if dir, err := filepath.Abs(j.bin); err == nil {
@@ -63,8 +64,8 @@ func run(ctx context.Context, j job) error {
 		lo, hi := spread(rs, rate)
 		fmt.Fprintf(w, "%s\t%.0f\t%.0f-%.0f\t%.2f\t%.0f\t%.0f\t%.2f\t\n", name, median(rs, rate), lo, hi,
 			median(rs, func(r result) float64 { return r.cpu(j) }),
-			median(rs, func(r result) float64 { return float64(r.host.peak) / 1e6 }),
-			median(rs, func(r result) float64 { return float64(r.host.anon) / 1e6 }),
+			median(rs, func(r result) float64 { return float64(r.host.Peak) / 1e6 }),
+			median(rs, func(r result) float64 { return float64(r.host.Anonymous) / 1e6 }),
 			median(rs, rate)/base)
 	}
 	if err := w.Flush(); err != nil {
@@ -147,16 +148,16 @@ func idle(ctx context.Context, j job) error {
 	}
 	time.Sleep(2 * time.Second) // it has started
 	const watched = 10 * time.Second
-	s, err := sample(b.cmd.Process.Pid)
+	s, err := usage.Sample(b.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
 	time.Sleep(watched)
-	u, err := s.end()
+	u, err := s.End()
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\na box with nothing to do: %.0f MB resident at most (%.0f MB anonymous), %.2f %% of a core over %v\n",
-		float64(u.peak)/1e6, float64(u.anon)/1e6, 100*u.cpu.Seconds()/watched.Seconds(), watched)
+		float64(u.Peak)/1e6, float64(u.Anonymous)/1e6, 100*u.CPU.Seconds()/watched.Seconds(), watched)
 	return b.end()
 }

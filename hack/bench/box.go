@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"cobox/hack/usage"
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/feed"
@@ -180,7 +181,7 @@ func writeFeed(ctx context.Context, st *store.Store, j job) (*store.Feed, error)
 func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) (result, error) {
 	x := replicate.New(replicate.Config{})
 	x.Add(f, replicate.Options{Writer: true})
-	watch, err := sample(b.cmd.Process.Pid)
+	watch, err := usage.Sample(b.cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -208,7 +209,7 @@ func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) 
 		}
 	}
 	took := time.Since(began)
-	u, err := watch.end()
+	u, err := watch.End()
 	return result{took: took, host: u}, err
 }
 
@@ -216,7 +217,7 @@ func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) 
 func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) (result, error) {
 	r := client.NewReader(replicate.Config{})
 	r.Open(f.Key())
-	watch, err := sample(b.cmd.Process.Pid)
+	watch, err := usage.Sample(b.cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -239,6 +240,6 @@ func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed)
 		}
 	}
 	took := time.Since(began)
-	u, err := watch.end()
+	u, err := watch.End()
 	return result{took: took, host: u}, err
 }

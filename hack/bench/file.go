@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"cobox/hack/usage"
 )
 
 // syncEvery is how much the plain file writes between two syncs, as the store does.
@@ -23,7 +25,7 @@ func plainFile(j job) (_ result, err error) {
 		return result{}, err
 	}
 	data := randomBlocks(1, j.block)[0]
-	watch, err := sample(os.Getpid())
+	watch, err := usage.Sample(os.Getpid())
 	if err != nil {
 		return result{}, err
 	}
@@ -42,6 +44,6 @@ func plainFile(j job) (_ result, err error) {
 		return result{}, err
 	}
 	took := time.Since(began)
-	u, err := watch.end()
+	u, err := watch.End()
 	return result{took: took, host: u}, err
 }

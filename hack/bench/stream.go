@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"cobox/hack/usage"
 	"cobox/seeder/swarm"
 )
 
@@ -79,7 +80,7 @@ func bareStream(ctx context.Context, j job) (_ result, err error) {
 		return result{}, err
 	}
 	data := randomBlocks(1, j.block)[0]
-	watch, err := sample(cmd.Process.Pid)
+	watch, err := usage.Sample(cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -96,6 +97,6 @@ func bareStream(ctx context.Context, j job) (_ result, err error) {
 		return result{}, err
 	}
 	took := time.Since(began)
-	u, err := watch.end()
+	u, err := watch.End()
 	return result{took: took, host: u}, err
 }

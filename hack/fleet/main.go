@@ -23,6 +23,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"cobox/hack/usage"
 )
 
 func main() {
@@ -141,7 +143,7 @@ func (g *gateway) allUp(ctx context.Context, boxes int) error {
 // scrape scrapes all boxes round by round, each at its own moment of the round as
 // Prometheus does, and prints what that took.
 func (m measurement) scrape(ctx context.Context, g *gateway) error {
-	before, _, err := usageOf(g.cmd.Process.Pid)
+	before, err := usage.Of(g.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -177,14 +179,14 @@ func (m measurement) scrape(ctx context.Context, g *gateway) error {
 		return cmp.Or(failed, ctx.Err())
 	}
 	wall := time.Since(began)
-	after, resident, err := usageOf(g.cmd.Process.Pid)
+	after, err := usage.Of(g.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
 	slices.Sort(took)
 	fmt.Printf("%d scrapes in %.0f s, one box each %v: %d series, %d kB each\n", len(took), wall.Seconds(), m.every, series, bytes/1000)
 	fmt.Printf("a scrape: %s in the middle, %s for 95 %%, %s at most\n", ms(took[len(took)/2]), ms(took[len(took)*95/100]), ms(took[len(took)-1]))
-	fmt.Printf("the gateway: %.1f %% of one processor, %d MB resident\n", 100*(after-before).Seconds()/wall.Seconds(), resident>>20)
+	fmt.Printf("the gateway: %.1f %% of one processor, %d MB resident\n", 100*(after.CPU-before.CPU).Seconds()/wall.Seconds(), after.Resident>>20)
 	all := time.Now()
 	for _, path := range g.paths {
 		if _, err := get(ctx, g.url+path); err != nil {

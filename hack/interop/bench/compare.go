@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"cobox/hack/usage"
 )
 
 // A load is a feed to move.
@@ -105,22 +107,24 @@ func (r *row) measure(ctx context.Context, j job, dir string) (res result, err e
 	if res.out, err = legOf(ctx, h, r.peers.fetch); err != nil {
 		return res, fmt.Errorf("out: %w", err)
 	}
-	if res.peak, err = peakOf(h.pid()); err != nil {
+	used, err := usage.Of(h.pid())
+	if err != nil {
 		return res, err
 	}
-	res.disk, err = diskOf(h.storage())
+	res.peak = used.Peak
+	res.disk, err = usage.Disk(h.storage())
 	return res, err
 }
 
 func legOf(ctx context.Context, h host, move func(context.Context, string) (time.Duration, error)) (l leg, err error) {
-	before, err := cpuOf(h.pid())
+	before, err := usage.Of(h.pid())
 	if err != nil {
 		return l, err
 	}
 	if l.took, err = move(ctx, h.address()); err != nil {
 		return l, err
 	}
-	after, err := cpuOf(h.pid())
-	l.cpu = after - before
+	after, err := usage.Of(h.pid())
+	l.cpu = after.CPU - before.CPU
 	return l, err
 }
