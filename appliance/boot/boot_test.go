@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -189,18 +190,24 @@ func (o owned) chown(path string, user, group int) error {
 func TestPrepareState(t *testing.T) {
 	syscall.Umask(0o022)
 	state := filepath.Join(t.TempDir(), "cobox")
-	for range 2 { // on every start
+	all := places
+	for range 3 { // on every start
 		got := owned{}
 		if err := prepareState(state, got.chown); err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range places {
+		for _, p := range all {
 			path := filepath.Join(state, p.name)
 			info, err := os.Stat(path)
 			if err != nil || info.Mode() != p.mode || got[path] != p.owner {
 				t.Errorf("%s: %v of %+v, %v, want %v of %+v", p.name, info.Mode(), got[path], err, p.mode, p.owner)
 			}
 		}
+		// As it was copied from a card that cannot be written to.
+		if err := os.WriteFile(filepath.Join(state, keyFile.name), []byte("key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all = append(slices.Clone(places), keyFile)
 	}
 }
 

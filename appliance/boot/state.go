@@ -42,7 +42,8 @@ var places = []place{
 // keyFile is the box key, which both daemons read.
 var keyFile = place{"box.key", 0o640, shared}
 
-// prepareState makes the state folder and gives everything in it its rights.
+// prepareState makes the state folder and gives everything in it its rights, and the
+// box key, where there is one.
 // chown is os.Chown on a box.
 func prepareState(state string, chown func(path string, user, group int) error) error {
 	if err := durable.Mkdir(state, 0o750); err != nil {
@@ -50,6 +51,11 @@ func prepareState(state string, chown func(path string, user, group int) error) 
 	}
 	for _, p := range places {
 		if err := p.prepare(state, chown); err != nil {
+			return fmt.Errorf("making the state folder: %w", err)
+		}
+	}
+	if hasKey(state) {
+		if err := keyFile.allow(filepath.Join(state, keyFile.name), chown); err != nil {
 			return fmt.Errorf("making the state folder: %w", err)
 		}
 	}
