@@ -42,8 +42,9 @@ test: ## run all tests
 	$(GO) test ./...
 
 .PHONY: test-root
-test-root: ## the tests that mount full and read-only disks; as root, on Linux
+test-root: ## the tests that mount full and read-only disks, and flash a loop device; as root, on Linux
 	$(GO) test ./seeder/store -mounts
+	$(GO) test ./image/flash -loop
 
 NODE_MODULES := hack/interop/node_modules/.package-lock.json
 
