@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"cobox/appliance/perm"
 	"cobox/appliance/release"
 	"cobox/image/build"
 	"cobox/image/card"
@@ -95,6 +97,7 @@ func check(t *testing.T, b *build.Board, file string) {
 	if err != nil || bytes.Count(cmdline, []byte("\n")) != 1 || !bytes.Contains(cmdline, []byte("/PARTNROFF=1 ")) {
 		t.Errorf("the command line is %q, %v", cmdline, err)
 	}
+	checkPerm(t, file, filepath.Join(dir, "card"))
 	var n counter
 	z := gzip.NewWriter(&n)
 	if _, err := io.Copy(z, io.NewSectionReader(f, 0, build.Size)); err != nil {
@@ -104,6 +107,29 @@ func check(t *testing.T, b *build.Board, file string) {
 		t.Errorf("compressed it has %d bytes, want at most %.0f; %v", n, maxCompressed, err)
 	}
 	t.Logf("%s: %d bytes compressed, root %d", b.Name, n, len(root))
+}
+
+// checkPerm makes what a box makes on its first start, on a card with the image.
+func checkPerm(t *testing.T, image, file string) {
+	t.Helper()
+	run(t, "cp", "--sparse=always", image, file)
+	const cardSize = 4 << 30
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Truncate(cardSize); err != nil {
+		t.Fatal(err)
+	}
+	at, err := perm.Create(f, cardSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "e2fsck", "-f", "-n", fmt.Sprintf("%s?offset=%d", file, at.Start))
+	if out := run(t, "sfdisk", "--verify", file); !strings.Contains(out, "No errors detected") {
+		t.Errorf("with /perm on the card sfdisk says %s", out)
+	}
 }
 
 type counter int
