@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 )
 
 // A monitor gives orders to a running QEMU (its QMP).
@@ -62,22 +61,6 @@ func (m *monitor) do(command string, args any) (json.RawMessage, error) {
 			return answer.Return, nil
 		}
 	}
-}
-
-// human gives an order as a person types it, which says nothing when it is carried out.
-func (m *monitor) human(line string) error {
-	text, err := m.do("human-monitor-command", map[string]string{"command-line": line})
-	if err != nil {
-		return err
-	}
-	var said string
-	if err := json.Unmarshal(text, &said); err != nil {
-		return err
-	}
-	if said = strings.TrimSpace(said); said != "" && !strings.Contains(said, "removed") {
-		return fmt.Errorf("QEMU on %q: %s", line, said)
-	}
-	return nil
 }
 
 func (m *monitor) close() error { return m.conn.Close() }
