@@ -39,6 +39,44 @@ func Sum256(sums [][Size]byte, messages []Message) {
 	sum(widest(), sums[:len(messages)], messages)
 }
 
+// MaxKey is how long a key may be, in bytes.
+const MaxKey = 64
+
+// KeyedSum256 sets sums[i] to the hash of data[i] with a key, as blake2b.New256 with
+// that key makes it (RFC 7693, section 2.5). It panics when there are fewer sums than
+// data, or when the key is empty or too long. It keeps nothing.
+func KeyedSum256(sums [][Size]byte, key []byte, data [][]byte) {
+	keyedSum(widest(), sums[:len(data)], key, data)
+}
+
+func keyedSum(v vector, sums [][Size]byte, key []byte, data [][]byte) {
+	if len(key) == 0 || len(key) > MaxKey {
+		panic("lanes: a key that is empty or too long")
+	}
+	if v == 1 || len(data) == 1 {
+		h, err := blake2b.New256(key)
+		if err != nil {
+			panic("lanes: " + err.Error()) // only for bad keys
+		}
+		for i, d := range data {
+			h.Reset()
+			h.Write(d) // a hash never returns an error
+			h.Sum(sums[i][:0])
+		}
+		return
+	}
+	// The key is a block before the data, and its length is a parameter of the hash.
+	block := make([]byte, blake2b.BlockSize)
+	copy(block, key)
+	messages := make([]Message, len(data))
+	for i, d := range data {
+		messages[i] = Message{block, d}
+	}
+	s := scheduler{sums: sums, messages: messages, start: start}
+	s.start[0] ^= uint64(len(key)) << 8
+	s.run(v)
+}
+
 // A vector is a kind of register, by how many lanes it has. [vector.compress]
 // hashes n blocks of each lane; there is none for 1.
 type vector int
@@ -64,7 +102,12 @@ func sum(v vector, sums [][Size]byte, messages []Message) {
 		sumEach(sums, messages)
 		return
 	}
-	s := scheduler{sums: sums, messages: messages}
+	s := scheduler{sums: sums, messages: messages, start: start}
+	s.run(v)
+}
+
+// run hashes all messages.
+func (s *scheduler) run(v vector) {
 	for lane := range int(v) {
 		s.next(lane)
 	}
@@ -99,7 +142,8 @@ type scheduler struct {
 	lanes    [maxWidth]lane
 	sums     [][Size]byte
 	messages []Message
-	dealt    int // messages
+	dealt    int       // messages
+	start    [8]uint64 // the state that each message begins from
 }
 
 // A lane is one message on its way through the assembler, in up to three pieces:
@@ -125,7 +169,7 @@ func (s *scheduler) next(i int) {
 	l.number, l.rest, l.length = s.dealt, m.Data, len(m.Prefix)+len(m.Data)
 	s.dealt++
 	for row := range s.h {
-		s.h[row][i] = start[row]
+		s.h[row][i] = s.start[row]
 	}
 	s.t[i], s.f[i] = 0, 0
 	switch {

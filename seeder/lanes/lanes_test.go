@@ -74,6 +74,35 @@ func TestMixed(t *testing.T) {
 	}
 }
 
+// With a key, messages of all lengths around the ends of blocks, and none at all.
+func TestKeyed(t *testing.T) {
+	data := random(1 << 12)
+	for _, v := range kinds() {
+		for _, n := range []int{1, 32, 63, 64} {
+			key := data[:n]
+			h, err := blake2b.New256(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for length := range 3 * 128 {
+				messages := make([][]byte, 2*int(v)+1)
+				for i := range messages {
+					messages[i] = data[i : i+length*(i%3)]
+				}
+				sums := make([][Size]byte, len(messages))
+				keyedSum(v, sums, key, messages)
+				for i, m := range messages {
+					h.Reset()
+					h.Write(m)
+					if want := h.Sum(nil); !bytes.Equal(sums[i][:], want) {
+						t.Fatalf("%d lanes, key of %d bytes, message of %d: %x, want %x", v, n, len(m), sums[i], want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestPrefixTooLong(t *testing.T) {
 	defer func() {
 		if recover() == nil {

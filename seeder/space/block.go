@@ -39,18 +39,23 @@ const (
 	blockPrefix = 5 // kind and payload length
 )
 
-// frame makes the plaintext of a block, kind ‖ length ‖ payload ‖ zeros, behind
-// room for the cipher's overhead, ready for [Cipher.sealInPlace].
-func frame(k kind, payload []byte) []byte {
-	n := paddedSize(blockPrefix + len(payload))
+// beginBlock begins a block's plaintext, kind ‖ length ‖ payload ‖ zeros, behind room
+// for the cipher's overhead, in buf[:0]: the payload is appended to what it returns,
+// and [finishBlock] does the rest.
+func beginBlock(buf []byte) []byte {
+	return append(buf[:0], make([]byte, CipherOverhead+blockPrefix)...)
+}
+
+// finishBlock returns the block, ready for [Cipher.sealInPlace].
+func finishBlock(k kind, b []byte) []byte {
+	plaintext := b[CipherOverhead:]
+	n := paddedSize(len(plaintext))
 	if n > maxBlock {
 		panic("space: block too large") // packs are cut long before
 	}
-	b := make([]byte, CipherOverhead, CipherOverhead+n)
-	b = append(b, byte(k))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
-	b = append(b, payload...)
-	return b[:CipherOverhead+n] // the rest is zero since make
+	plaintext[0] = byte(k)
+	binary.LittleEndian.PutUint32(plaintext[1:], uint32(len(plaintext)-blockPrefix))
+	return append(b, make([]byte, n-len(plaintext))...)
 }
 
 // unframe reads the plaintext of a block. The payload is a part of it.
@@ -89,6 +94,22 @@ func (k *Keys) open(key feed.Key, index uint64, stored []byte) (kind, []byte, er
 		return 0, nil, fmt.Errorf("reading block %d of feed %s: %w", index, feedName(key), err)
 	}
 	return kind, payload, nil
+}
+
+// kindOf returns the kind of a stored block, for which it decrypts no more than its
+// beginning; that the rest is sound is not checked.
+func (k *Keys) kindOf(key feed.Key, index uint64, stored []byte) (kind, error) {
+	plaintext, err := k.Cipher(key).Open(index, stored[:min(len(stored), CipherOverhead+minBlock)])
+	if err == nil && len(plaintext) < minBlock {
+		err = damaged("reading block %d of feed %s: %d bytes", index, feedName(key), len(stored))
+	}
+	if err != nil {
+		return 0, err
+	}
+	if kind := kind(plaintext[0]); kind >= kindHeader && kind <= kindSnapshot {
+		return kind, nil
+	}
+	return 0, damaged("reading block %d of feed %s: unknown kind %d", index, feedName(key), plaintext[0])
 }
 
 // paddedSize returns the size that n bytes are padded to: Padmé, which leaks

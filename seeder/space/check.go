@@ -272,6 +272,7 @@ func (c *check) readBlock(ctx context.Context, at blockAt) (size uint64, err err
 	if err != nil {
 		return 0, err
 	}
+	p.checkAll(c.reader.keys)
 	for i, s := range p.slots {
 		at := Location{at.feed, at.index, uint32(i)}
 		if _, err := p.chunk(c.reader.keys, Ref{at, s.id, s.length}); err != nil {

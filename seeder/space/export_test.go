@@ -34,7 +34,7 @@ func (g globs) Match(name string) (selected, below bool) { return g.match(name) 
 
 // SealBlock makes a stored block.
 func SealBlock(keys *Keys, key feed.Key, index uint64, k kind, payload []byte) []byte {
-	b := frame(k, payload)
+	b := finishBlock(k, append(beginBlock(nil), payload...))
 	keys.Cipher(key).sealInPlace(index, 0, b)
 	return b
 }
@@ -49,7 +49,7 @@ func SealPack(keys *Keys, key feed.Key, index uint64, k kind, chunks ...[]byte) 
 		refs = append(refs, Ref{Location{key, index, uint32(i)}, slots[i].id, uint32(len(c))})
 		all = append(all, c...)
 	}
-	return SealBlock(keys, key, index, k, encodePack(0, slots, all)), refs
+	return SealBlock(keys, key, index, k, appendPack(nil, 0, slots, all)), refs
 }
 
 // SealSnapshot makes a stored snapshot.
@@ -98,7 +98,7 @@ func RoundTripPayload(k byte, payload []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return encodePack(dir.previous, p.slots, p.chunks), nil
+		return appendPack(nil, dir.previous, p.slots, p.chunks), nil
 	}
 }
 

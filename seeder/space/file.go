@@ -17,6 +17,7 @@ func (b *backup) readFiles(ctx context.Context, jobs <-chan *entry) error {
 	if err != nil {
 		return err
 	}
+	var g gathered
 	for {
 		var e *entry
 		var ok bool
@@ -28,7 +29,7 @@ func (b *backup) readFiles(ctx context.Context, jobs <-chan *entry) error {
 		if !ok {
 			return nil
 		}
-		if err := b.readFile(ctx, c, e); err != nil {
+		if err := b.readFile(ctx, c, &g, e); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -54,7 +55,7 @@ func (e *packError) Error() string { return e.err.Error() }
 const settleTime = 20 * time.Millisecond
 
 // readFile reads a file as it is, a second time when it changed meanwhile.
-func (b *backup) readFile(ctx context.Context, c *chunker, e *entry) error {
+func (b *backup) readFile(ctx context.Context, c *chunker, g *gathered, e *entry) error {
 	f, err := openToRead(filepath.Join(b.source, filepath.FromSlash(e.path)))
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (b *backup) readFile(ctx context.Context, c *chunker, e *entry) error {
 		device := e.node.Device
 		e.node = before.node(e.node.Name)
 		e.node.Device = device
-		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, f, &before); err != nil {
+		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, g, f, &before); err != nil {
 			return err
 		}
 		after, err := statOpen(f)
@@ -127,9 +128,36 @@ func settle(ctx context.Context, changed time.Time) error {
 	}
 }
 
+// gatherBytes is how much of a file is gathered, in chunks, to be hashed together.
+const gatherBytes = 2 << 20
+
+// gathered are chunks of a file that are not stored yet.
+type gathered struct {
+	data []byte
+	ends []int // of the chunks, in data
+}
+
+func (g *gathered) add(chunk []byte) {
+	g.data = append(g.data, chunk...)
+	g.ends = append(g.ends, len(g.data))
+}
+
+// chunks returns what was gathered, good until reset.
+func (g *gathered) chunks() [][]byte {
+	list := make([][]byte, len(g.ends))
+	from := 0
+	for i, end := range g.ends {
+		list[i] = g.data[from:end]
+		from = end
+	}
+	return list
+}
+
+func (g *gathered) reset() { g.data, g.ends = g.data[:0], g.ends[:0] }
+
 // readContent packs the content of a file, and returns the items that stand for
 // it and how many bytes they are. Holes are not read.
-func (b *backup) readContent(ctx context.Context, c *chunker, f *os.File, s *stat) ([]Item, uint64, error) {
+func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os.File, s *stat) ([]Item, uint64, error) {
 	list := listBuilder{store: func(ctx context.Context, content []byte) (Ref, error) {
 		ref, err := b.writer.add(ctx, content)
 		if err != nil {
@@ -138,7 +166,27 @@ func (b *backup) readContent(ctx context.Context, c *chunker, f *os.File, s *sta
 		return ref, err
 	}}
 	size := uint64(0)
+	g.reset()
+	flush := func() error {
+		chunks := g.chunks()
+		ids := b.Keys.ChunkIDs(chunks)
+		for i, content := range chunks {
+			ref, err := b.writer.addHashed(ctx, ids[i], content)
+			if err != nil {
+				return &packError{err}
+			}
+			size += uint64(len(content))
+			if err := list.add(ctx, Item{Kind: ItemChunk, Ref: ref, Span: uint64(ref.Length)}); err != nil {
+				return err
+			}
+		}
+		g.reset()
+		return nil
+	}
 	zeros := func(n uint64) error {
+		if err := flush(); err != nil {
+			return err
+		}
 		size += n
 		return list.add(ctx, Item{Kind: ItemZeros, Span: n})
 	}
@@ -148,12 +196,11 @@ func (b *backup) readContent(ctx context.Context, c *chunker, f *os.File, s *sta
 		if allZero(content) {
 			return zeros(uint64(len(content)))
 		}
-		ref, err := list.store(ctx, content)
-		if err != nil {
-			return err
+		g.add(content)
+		if len(g.data) >= gatherBytes {
+			return flush()
 		}
-		size += uint64(len(content))
-		return list.add(ctx, Item{Kind: ItemChunk, Ref: ref, Span: uint64(ref.Length)})
+		return nil
 	}
 
 	var err error
@@ -166,6 +213,9 @@ func (b *backup) readContent(ctx context.Context, c *chunker, f *os.File, s *sta
 		if _, err = f.Seek(0, io.SeekStart); err == nil {
 			err = c.chunks(f, chunk)
 		}
+	}
+	if err == nil {
+		err = flush()
 	}
 	if err != nil {
 		return nil, 0, err

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"cobox/seeder/feed"
+	"cobox/seeder/lanes"
 
 	"golang.org/x/crypto/blake2b"
 )
@@ -69,6 +70,17 @@ func (k *Keys) ChunkID(content []byte) ChunkID {
 	var id ChunkID
 	h.Sum(id[:0])
 	return id
+}
+
+// ChunkIDs returns the IDs of several contents, sooner than one by one.
+func (k *Keys) ChunkIDs(contents [][]byte) []ChunkID {
+	ids := make([]ChunkID, len(contents))
+	sums := make([][lanes.Size]byte, len(contents))
+	lanes.KeyedSum256(sums, k.chunkID[:], contents)
+	for i := range ids {
+		ids[i] = sums[i]
+	}
+	return ids
 }
 
 func (k *Keys) newHash() hash.Hash {

@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"cobox/seeder/compact"
@@ -41,25 +42,28 @@ type packDirectory struct {
 	body     []byte // as stored
 }
 
-// encodePack makes the payload of a pack. chunks are the chunks one after the
+// appendPack appends the payload of a pack. chunks are the chunks one after the
 // other. It compresses them together: small files compress far better that way.
-func encodePack(previous uint64, slots []slot, chunks []byte) []byte {
-	body := encoders.Get().(*zstd.Encoder)
-	defer encoders.Put(body)
-	compressed := body.EncodeAll(chunks, make([]byte, 0, len(chunks)))
-	encoding := byte(packZstd)
-	if len(compressed) >= len(chunks) {
-		encoding, compressed = packRaw, chunks
-	}
-	b := make([]byte, 0, 16+len(slots)*37+len(compressed))
+func appendPack(b []byte, previous uint64, slots []slot, chunks []byte) []byte {
+	encoder := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(encoder)
 	b = compact.AppendUint(b, previous)
-	b = append(b, encoding)
+	encoding := len(b)
+	b = append(b, packZstd)
 	b = compact.AppendUint(b, uint64(len(slots)))
 	for i := range slots {
 		b = append(b, slots[i].id[:]...)
 		b = compact.AppendUint(b, uint64(slots[i].length))
 	}
-	return append(b, compressed...)
+	body := len(b)
+	// What does not compress becomes a little longer: with room for it nothing is copied.
+	b = slices.Grow(b, len(chunks)+len(chunks)/512+64)
+	b = encoder.EncodeAll(chunks, b)
+	if len(b)-body >= len(chunks) {
+		b[encoding] = packRaw
+		b = append(b[:body], chunks...)
+	}
+	return b
 }
 
 // decodePackDirectory reads the front of a pack; the chunks stay compressed.
@@ -102,6 +106,17 @@ type pack struct {
 	slots  []slot
 	starts []uint32
 	chunks []byte
+	ids    []ChunkID // of what the chunks really are; nil when nobody asked for all
+}
+
+// checkAll hashes all chunks together, which is sooner done than one by one as they
+// are asked for. One goroutine may use the pack meanwhile.
+func (p *pack) checkAll(keys *Keys) {
+	contents := make([][]byte, len(p.slots))
+	for i := range contents {
+		contents[i] = p.content(uint32(i))
+	}
+	p.ids = keys.ChunkIDs(contents)
 }
 
 func decodePack(payload []byte) (*pack, error) {
@@ -141,7 +156,13 @@ func (p *pack) chunk(keys *Keys, r Ref) ([]byte, error) {
 		return nil, fmt.Errorf("chunk %s: slot %d of block %d holds %s: %w", r.ID, r.Slot, r.Block, s.id, ErrDamaged)
 	}
 	content := p.content(r.Slot)
-	if keys.ChunkID(content) != r.ID {
+	var id ChunkID
+	if p.ids != nil {
+		id = p.ids[r.Slot]
+	} else {
+		id = keys.ChunkID(content)
+	}
+	if id != r.ID {
 		return nil, fmt.Errorf("chunk %s: the content of slot %d of block %d has another hash: %w", r.ID, r.Slot, r.Block, ErrDamaged)
 	}
 	return content, nil

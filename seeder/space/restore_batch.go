@@ -199,6 +199,9 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	if err != nil {
 		return err
 	}
+	if len(pieces) > 1 {
+		pack.checkAll(r.reader.keys)
+	}
 	var file *os.File
 	var open *fileJob
 	closeFile := func() error {

@@ -194,10 +194,11 @@ func (r *Reader) content(ctx context.Context, n *Node, enter func(list Ref) bool
 	return items(n.Content, 0)
 }
 
-// HoldsTree reports whether a block holds what browsing a space needs (a header,
-// a snapshot, tree objects) rather than contents of files. A device keeps such
-// blocks when it drops those that boxes keep for it.
-func (r *Reader) HoldsTree(ctx context.Context, key feed.Key, index uint64) (bool, error) {
-	kind, _, err := r.block(ctx, key, index)
+// HoldsTree reports whether a stored block of a feed holds what browsing a space needs
+// (a header, a snapshot, tree objects) rather than contents of files. A device keeps
+// such blocks when it drops those that boxes keep for it. Only the block's beginning
+// is looked at. The error wraps [ErrDamaged].
+func HoldsTree(keys *Keys, key feed.Key, index uint64, stored []byte) (bool, error) {
+	kind, err := keys.kindOf(key, index, stored)
 	return kind != kindData, err
 }

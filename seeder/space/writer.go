@@ -14,6 +14,9 @@ const (
 	// maxQueuedPacks bounds the packs between the one being filled and the log,
 	// each with its chunks and its block: 2 MiB.
 	maxQueuedPacks = 8
+	// storedPack is room for a pack that does not compress, with its directory and
+	// padding, unless its chunks are very small.
+	storedPack = maxPack + maxPack/8
 )
 
 // A packWriter packs chunks that are not stored yet and appends the packs to
@@ -40,6 +43,7 @@ type packWriter struct {
 	compress chan *outPack
 	queue    chan *outPack
 	buffers  chan []byte // for chunks of packs, to be used again
+	spare    chan []byte // for blocks, to be used again
 
 	newChunks, newBytes, blocks, storedBytes atomic.Uint64
 }
@@ -64,6 +68,7 @@ func newPackWriter(keys *Keys, log Log, index Index, previous uint64, workers in
 		compress: make(chan *outPack, maxQueuedPacks),
 		queue:    make(chan *outPack, maxQueuedPacks),
 		buffers:  make(chan []byte, maxQueuedPacks),
+		spare:    make(chan []byte, maxQueuedPacks),
 	}
 	run := []func(context.Context) error{w.appendPacks}
 	for range workers {
@@ -75,7 +80,12 @@ func newPackWriter(keys *Keys, log Log, index Index, previous uint64, workers in
 // add stores a chunk unless it is stored already, and returns the reference to
 // it. It copies the content, and may wait for the log.
 func (w *packWriter) add(ctx context.Context, content []byte) (Ref, error) {
-	ref := Ref{ID: w.keys.ChunkID(content), Length: uint32(len(content))}
+	return w.addHashed(ctx, w.keys.ChunkID(content), content)
+}
+
+// addHashed is add with the chunk's ID.
+func (w *packWriter) addHashed(ctx context.Context, id ChunkID, content []byte) (Ref, error) {
+	ref := Ref{ID: id, Length: uint32(len(content))}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if at, ok := w.lookup(ref.ID); ok {
@@ -103,12 +113,23 @@ func (w *packWriter) add(ctx context.Context, content []byte) (Ref, error) {
 	return ref, nil
 }
 
-func (w *packWriter) buffer() []byte {
+func (w *packWriter) buffer() []byte { return take(w.buffers, maxPack) }
+
+// take returns an empty slice to be filled: one that is there, or a new one.
+func take(from <-chan []byte, size int) []byte {
 	select {
-	case b := <-w.buffers:
-		return b
+	case b := <-from:
+		return b[:0]
 	default:
-		return make([]byte, 0, maxPack)
+		return make([]byte, 0, size)
+	}
+}
+
+// leave puts a slice back for others, if there is room.
+func leave(to chan<- []byte, b []byte) {
+	select {
+	case to <- b:
+	default:
 	}
 }
 
@@ -129,7 +150,7 @@ func (w *packWriter) addBlock(ctx context.Context, k kind, payload []byte) (bloc
 	defer w.mu.Unlock()
 	p := &outPack{kind: k, block: w.next, done: make(chan struct{})}
 	w.next++
-	w.seal(p, payload)
+	w.seal(p, append(beginBlock(nil), payload...))
 	return p.block, send(ctx, w.queue, p)
 }
 
@@ -182,21 +203,19 @@ func (w *packWriter) compressPacks(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
-			payload := encodePack(w.previous, p.slots, p.chunks)
-			select {
-			case w.buffers <- p.chunks[:0]:
-			default:
-			}
+			b := appendPack(beginBlock(take(w.spare, storedPack)), w.previous, p.slots, p.chunks)
+			leave(w.buffers, p.chunks)
 			p.chunks = nil
-			w.seal(p, payload)
+			w.seal(p, b)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-func (w *packWriter) seal(p *outPack, payload []byte) {
-	p.stored = frame(p.kind, payload)
+// seal makes the stored form of a block that was begun.
+func (w *packWriter) seal(p *outPack, b []byte) {
+	p.stored = finishBlock(p.kind, b)
 	w.keys.Cipher(w.log.Key()).sealInPlace(p.block, w.fork, p.stored)
 	close(p.done)
 }
@@ -269,6 +288,9 @@ func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) error {
 			delete(w.pending, id) // the index knows it now
 		}
 		w.pendingMu.Unlock()
+		if cap(p.stored) >= storedPack {
+			leave(w.spare, p.stored)
+		}
 		p.stored, p.slots = nil, nil
 	}
 	return nil

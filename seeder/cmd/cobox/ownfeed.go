@@ -59,7 +59,7 @@ func (f *ownFeed) Append(ctx context.Context, blocks [][]byte) (uint64, error) {
 // clearData drops the blocks with contents of files, which boxes keep, so that a
 // backup does not take the place twice. What browsing needs stays.
 func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys) error {
-	r := space.NewReader(keys, storedFeed{f.Feed})
+	var stored []byte
 	var from, to uint64 // a run of blocks with data
 	flush := func() error {
 		if from == to {
@@ -71,7 +71,14 @@ func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys) error {
 		if !f.Has(i) {
 			continue
 		}
-		tree, err := r.HoldsTree(ctx, f.Key(), i)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if stored, err = f.Block(i, stored); err != nil {
+			return fmt.Errorf("making room: %w", err)
+		}
+		tree, err := space.HoldsTree(keys, f.Key(), i, stored)
 		if err != nil {
 			return fmt.Errorf("making room: %w", err)
 		}
@@ -87,11 +94,4 @@ func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys) error {
 		to = i + 1
 	}
 	return flush()
-}
-
-// storedFeed reads one stored feed.
-type storedFeed struct{ f *store.Feed }
-
-func (s storedFeed) Block(_ context.Context, _ feed.Key, i uint64) ([]byte, error) {
-	return s.f.Block(i, nil)
 }
