@@ -25,21 +25,27 @@ type answer struct {
 const (
 	// handOver is the size from which a block is worth the way to a keeper.
 	handOver = 4 << 10
-	// maxKeeping bounds the bytes of blocks between the reader and the store. One
-	// block may be larger by itself.
+	// maxKeeping bounds the bytes of blocks between the reader and the store that a
+	// session may always have. One block may be larger by itself.
 	maxKeeping = 2 << 20
+	// maxExtra bounds what all sessions of an exchange may have beyond that, and
+	// maxSessionExtra what one may: so the large blocks of a few busy peers are hashed
+	// several at once, and many peers do not take more memory for it.
+	maxExtra        = 16 << 20
+	maxSessionExtra = 6 << 20
 	// maxKeepers bounds the goroutines of a session that hash and store.
 	maxKeepers = 4
 	// maxTogether bounds the bytes of blocks that a keeper takes at once. One block
 	// may be larger by itself.
-	maxTogether = 1 << 20
+	maxTogether = 4 << 20
 	// gatherTime is how long a block may wait for others that are under way, to be
 	// hashed together with them. It is little beside what a block waits to be
 	// synced, and so nobody else has to wait for longer; but most of the cost of
 	// hashing is saved also where the peer, and not we, is the slow one.
 	gatherTime = 4 * time.Millisecond
-	// keepValue is the largest buffer for a block that is used again.
-	keepValue = 1 << 20
+	// keepValue is the largest buffer for a block that is used again. Our own blocks
+	// have 1 MiB and their padding.
+	keepValue = 2 << 20
 )
 
 func keepers() int { return min(runtime.GOMAXPROCS(0), maxKeepers) }
@@ -51,7 +57,7 @@ func (s *session) hand(a answer) {
 	a.d.Block.Value = value
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.keeping > 0 && s.keeping+len(value) > maxKeeping && !s.ended {
+	for s.keeping > 0 && !s.roomLocked(len(value)) && !s.ended {
 		s.overdue = true // what has come is all that can come
 		s.toKeep.Signal()
 		s.work.Wait()
@@ -62,6 +68,34 @@ func (s *session) hand(a answer) {
 		s.toKeep.Signal()
 	} else if len(s.arrived) == 1 {
 		s.gather.Reset(gatherTime)
+	}
+}
+
+// roomLocked reports whether n bytes more may be kept, and takes what they need of
+// the exchange's extra: as long as there are too few blocks to be hashed together.
+func (s *session) roomLocked(n int) bool {
+	need := s.keeping + n - maxKeeping - s.extra
+	if need <= 0 {
+		return true
+	}
+	if s.extra+need > maxSessionExtra || len(s.arrived) >= feed.HashWidth() {
+		return false
+	}
+	if s.x.extra.Add(int64(need)) > maxExtra {
+		s.x.extra.Add(-int64(need))
+		return false
+	}
+	s.extra += need
+	return true
+}
+
+// keptLocked notes that n bytes are kept no longer, and gives back what is not needed
+// of the exchange's extra.
+func (s *session) keptLocked(n int) {
+	s.keeping -= n
+	if over := s.extra - max(0, s.keeping-maxKeeping); over > 0 {
+		s.extra -= over
+		s.x.extra.Add(-int64(over))
 	}
 }
 
@@ -140,7 +174,7 @@ func (s *session) keepOne(a answer) {
 	err := a.p.keep(a)
 	s.x.recycle(value)
 	s.mu.Lock()
-	s.keeping -= len(value)
+	s.keptLocked(len(value))
 	s.work.Broadcast()
 	s.mu.Unlock()
 	if err != nil {

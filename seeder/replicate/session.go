@@ -60,6 +60,7 @@ type session struct {
 	gather   *time.Timer // since the first of them came
 	overdue  bool        // it has fired; mu
 	keeping  int         // mu; bytes of blocks from the reader to the store
+	extra    int         // mu; of them, what is taken of Exchange.extra
 	readAll  bool        // mu; the reader has ended: no more blocks come
 	probing  int         // mu; conflict probes under way; they are not in flow
 	deferred []deferred  // mu while collecting; then the reader's own
