@@ -315,6 +315,8 @@ func firstBoot(t *testing.T, b boottest.Board) {
 	restored := filepath.Join(s.dir, "restored")
 	s.run(nil, "", "cobox", "restore", "-space", "documents", restored)
 	same(t, folder, restored)
+	s.cutPower()
+	takePerm(t, s.card.File)
 	for i := range s.boots {
 		noSecrets(t, filepath.Join(s.dir, fmt.Sprintf("boot%d", i+1), "console"), s.card.Label.Code.Text())
 	}
@@ -338,11 +340,18 @@ func (s *story) awaitPins() time.Duration {
 
 func (s *story) awaitRun(stdin, program string, args ...string) time.Duration {
 	s.Helper()
+	s.retry(stdin, program, args...)
+	return time.Since(s.guest.Began())
+}
+
+// retry runs a program until it works.
+func (s *story) retry(stdin, program string, args ...string) {
+	s.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		err := s.tryRun(nil, stdin, program, args...)
 		if err == nil {
-			return time.Since(s.guest.Began())
+			return
 		}
 		if time.Now().After(deadline) {
 			s.Fatal(err)

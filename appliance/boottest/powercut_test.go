@@ -43,5 +43,7 @@ func TestPowerCut(t *testing.T) {
 		t.Logf("cut %d after %.1f s of sending, with receipts for %d blocks of %d: nothing is missing", round+1, wait.Seconds(), before, x.feed.State().Head.Length)
 	}
 	x.verify(box, 0)
+	s.cutPower()
+	takePerm(t, s.card.File)
 	t.Logf("after %d cuts in %v all %d blocks (%d MB) that there are receipts for were read back and verified", *cuts, time.Since(began).Round(time.Second), x.receipt, x.receipt*blockSize/1e6)
 }

@@ -87,11 +87,14 @@ func (x *sender) own(quota uint64) {
 		})
 		return err
 	})
-	// The door for operators opens when seederd has heard of it.
-	x.try("granting room", func(ctx context.Context) error {
-		tr := &http.Transport{DialContext: x.host.Dialer(peer, control.Protocol)}
-		defer tr.CloseIdleConnections()
-		c := control.Client{HTTP: &http.Client{Transport: tr}}
+	x.grant(quota)
+}
+
+// grant gives the partner room, and returns the number of the order. The door for
+// operators opens when seederd has heard of them.
+func (x *sender) grant(quota uint64) (seq uint64) {
+	x.Helper()
+	x.asOperator("granting room", func(ctx context.Context, c control.Client) error {
 		state, err := c.State(ctx)
 		if err != nil {
 			return err
@@ -102,8 +105,24 @@ func (x *sender) own(quota uint64) {
 		if err != nil {
 			return err
 		}
+		seq = state.Chain.Seq + 1
 		_, err = c.Order(ctx, order)
 		return err
+	})
+	return seq
+}
+
+// asOperator asks the box until it works.
+func (x *sender) asOperator(what string, do func(context.Context, control.Client) error) {
+	x.Helper()
+	x.try(what, func(ctx context.Context) error {
+		peer, err := x.host.Connect(ctx, x.addr)
+		if err != nil {
+			return err
+		}
+		tr := &http.Transport{DialContext: x.host.Dialer(peer, control.Protocol)}
+		defer tr.CloseIdleConnections()
+		return do(ctx, control.Client{HTTP: &http.Client{Transport: tr}})
 	})
 }
 
@@ -185,6 +204,20 @@ func (x *sender) send(ctx context.Context, box *client.Box, ahead uint64) error 
 		x.receipt = max(x.receipt, r)
 	}
 	return ctx.Err()
+}
+
+// sendUntil sends until there are receipts for n blocks.
+func (x *sender) sendUntil(box *client.Box, n uint64) {
+	x.Helper()
+	all := x.within()
+	for x.receipt < n {
+		ctx, cancel := context.WithTimeout(all, time.Second)
+		err := x.send(ctx, box, 64)
+		cancel()
+		if all.Err() != nil || ctx.Err() == nil {
+			x.Fatalf("sending, with receipts for %d blocks of %d that are wanted: %v", x.receipt, n, err)
+		}
+	}
 }
 
 // ask returns for how many blocks the box gives a receipt; 0 while it gives none,

@@ -1,6 +1,7 @@
 package boottest_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,16 +12,19 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"cobox/appliance/boottest"
 	"cobox/appliance/perm"
 	"cobox/provision"
 	"cobox/provision/chain"
+	"cobox/provision/control"
+	"cobox/seeder/pin"
 )
 
 // TestMovedCard: a card in another board, and its copy in the first, are told apart;
@@ -183,39 +187,58 @@ func TestResetCard(t *testing.T) {
 	}
 }
 
-// TestFullCard: when /perm is full the box says no to what comes, keeps what it has,
-// and its owner can still give orders.
+// TestFullCard: when /perm is full, whatever with, the box says no to what comes, keeps
+// what it has, and its owner can still give orders. It goes on when there is room.
 func TestFullCard(t *testing.T) {
-	// All but some hundred megabytes is the system's and the reserve.
-	s := newStoryOn(t, boottest.Virt, 1500<<20)
+	s := newStory(t, boottest.Virt)
 	x := newSender(s)
 	s.switchOn()
 	s.awaitBox()
-	x.own(1 << 40)
+	x.own(1 << 30)
 	box := x.connect()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	full := errors.New("the box takes nothing more")
-	last, since := uint64(0), time.Now()
-	for err := error(nil); !errors.Is(err, full); {
-		step, stop := context.WithTimeout(ctx, 10*time.Second)
-		err = x.send(step, box, 1024)
-		stop()
-		if ctx.Err() != nil {
-			t.Fatalf("the card is not full after %v: %d blocks", patience, x.receipt)
-		}
-		if x.receipt > last {
-			last, since = x.receipt, time.Now()
-		} else if time.Since(since) > 20*time.Second {
-			err = full
-		}
-	}
-	t.Logf("the box took %d blocks, %d MB", x.receipt, x.receipt*blockSize/1e6)
+	x.sendUntil(box, 100)
 	s.cutPower()
+	x.host.ClosePeer(peerOf(t, box.ID()))
+
+	const left = 2 << 20 // bytes
+	fillPerm(t, s.card.File, left)
 	s.switchOn()
 	s.awaitBox()
 	box = x.connect()
-	x.verify(box, x.receipt-min(x.receipt, 200))
+	x.verify(box, 0)
+	kept := x.receipt
+	ctx, cancel := context.WithCancel(s.within())
+	sent := make(chan struct{})
+	go func() { _ = x.send(ctx, box, 64); close(sent) }()
+	x.try("having the box say no", func(ctx context.Context) error {
+		pins, err := box.Pins(ctx)
+		if err == nil && (len(pins) != 1 || pins[0].State != pin.OverQuota) {
+			err = fmt.Errorf("the pins are %+v", pins)
+		}
+		return err
+	})
+	cancel()
+	<-sent
+	if x.receipt != kept {
+		t.Errorf("a full box gave a receipt for %d blocks, and had %d", x.receipt, kept)
+	}
+	seq := x.grant(2 << 30)
+	s.cutPower()
+	x.host.ClosePeer(peerOf(t, box.ID()))
+
+	emptyPerm(t, s.card.File)
+	s.switchOn()
+	s.awaitBox()
+	x.asOperator("asking for the order", func(ctx context.Context, c control.Client) error {
+		state, err := c.State(ctx)
+		if err == nil && state.Chain.Seq != seq {
+			t.Errorf("after order %d, given on a full card, the box is at %d", seq, state.Chain.Seq)
+		}
+		return err
+	})
+	box = x.connect()
+	x.sendUntil(box, kept+100)
+	x.verify(box, 0)
 }
 
 // TestPorts looks at a box from outside: in each state the TCP ports that answer are
@@ -242,6 +265,118 @@ func TestPorts(t *testing.T) {
 	want("with Hypercore on", boottest.PortPage, boottest.PortSwarm, boottest.PortHypercore)
 }
 
+// filler is a file that takes up room on /perm.
+const filler = "filler"
+
+// fillPerm takes all room of a card's /perm but for some bytes, that of root included.
+func fillPerm(t *testing.T, card string, left int64) {
+	t.Helper()
+	file := takePerm(t, card)
+	const block = 4096
+	var free int64
+	for line := range strings.Lines(tool(t, "debugfs", "-R", "stats -h", file)) {
+		if n, ok := strings.CutPrefix(line, "Free blocks:"); ok {
+			var err error
+			if free, err = strconv.ParseInt(strings.TrimSpace(n), 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	take := free - left/block
+	if take <= 0 {
+		t.Fatalf("/perm has %d free blocks", free)
+	}
+	debug(t, file, "write /dev/null "+filler, fmt.Sprintf("fallocate %s 0 %d", filler, take-1), fmt.Sprintf("set_inode_field %s size %d", filler, take*block))
+	putPerm(t, card, file)
+}
+
+// emptyPerm gives the room back.
+func emptyPerm(t *testing.T, card string) {
+	t.Helper()
+	file := takePerm(t, card)
+	debug(t, file, "rm "+filler)
+	putPerm(t, card, file)
+}
+
+// debug changes a file system that is not mounted, and checks it.
+func debug(t *testing.T, file string, commands ...string) {
+	t.Helper()
+	for _, c := range commands {
+		tool(t, "debugfs", "-w", "-R", c, file)
+	}
+	tool(t, "e2fsck", "-f", "-n", file)
+}
+
+// takePerm copies a card's /perm into a file of its own. After a power cut its journal
+// is replayed there, and all has to be well then.
+func takePerm(t *testing.T, card string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "perm")
+	in, at := openPerm(t, card)
+	defer func() { _ = in.Close() }()
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(out.Truncate(at.Size), copyDiffering(out, io.NewSectionReader(in, at.Start, at.Size), 0, at.Size), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := exec.Command("e2fsck", "-p", file).CombinedOutput()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() == 1 { // it put something in order
+		err = nil
+	}
+	if err != nil {
+		t.Fatalf("e2fsck -p: %v: %s", err, text)
+	}
+	tool(t, "e2fsck", "-f", "-n", file)
+	return file
+}
+
+// putPerm copies a /perm back onto its card.
+func putPerm(t *testing.T, card, file string) {
+	t.Helper()
+	out, at := openPerm(t, card)
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	if err := errors.Join(copyDiffering(out, in, at.Start, at.Size), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyDiffering copies size bytes to a place in a file, where they differ from what is there.
+func copyDiffering(to *os.File, from io.ReaderAt, at, size int64) error {
+	old, now := make([]byte, 1<<20), make([]byte, 1<<20)
+	for done := int64(0); done < size; done += int64(len(now)) {
+		n := min(int64(len(now)), size-done)
+		if _, err := from.ReadAt(now[:n], done); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if _, err := to.ReadAt(old[:n], at+done); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if bytes.Equal(now[:n], old[:n]) {
+			continue
+		}
+		if _, err := to.WriteAt(now[:n], at+done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tool runs a program of this computer.
+func tool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
 // put puts a reset card, or what is left of one, on a card's boot volume.
 func put(t *testing.T, card string, text []byte) {
 	t.Helper()
@@ -253,11 +388,18 @@ func put(t *testing.T, card string, text []byte) {
 // permOf returns where /perm begins on a card, in bytes.
 func permOf(t *testing.T, card string) int64 {
 	t.Helper()
-	f, err := os.Open(card)
+	f, at := openPerm(t, card)
+	_ = f.Close()
+	return at.Start
+}
+
+// openPerm opens a card, and returns where /perm lies on it.
+func openPerm(t *testing.T, card string) (*os.File, perm.Extent) {
+	t.Helper()
+	f, err := os.OpenFile(card, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = f.Close() }()
 	table, err := perm.ReadTable(f, cardSize)
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +408,7 @@ func permOf(t *testing.T, card string) int64 {
 	if !ok {
 		t.Fatal("the card has no /perm")
 	}
-	return at.Start
+	return f, at
 }
 
 // noteDamage writes into the super block of the ext4 at a place in a file what the
