@@ -124,6 +124,11 @@ boottest: ## boxes in QEMU: pair, back up, restore, damaged and moved and full c
 	hack/setup-e2e boot
 	$(GO) test ./appliance/boottest -boot -run "$${BOOTTEST:-.}" -v -count=1 -timeout 60m
 
+.PHONY: boot-times
+boot-times: ## how long a paired box in QEMU takes to answer and to seed, STARTS (3) times
+	hack/setup-e2e boot
+	$(GO) test ./appliance/boottest -boot -run TestStarts -starts $${STARTS:-3} -v -count=1 -timeout 60m
+
 .PHONY: powercut
 powercut: ## cut a box's power CUTS (50) times while data comes in, in QEMU
 	hack/setup-e2e boot
