@@ -13,6 +13,7 @@ import (
 	"cobox/appliance/board"
 	"cobox/appliance/entropy"
 	"cobox/appliance/release"
+	"cobox/appliance/slots"
 	"cobox/seeder/api"
 	"cobox/seeder/durable"
 )
@@ -25,13 +26,14 @@ type Start struct {
 	clock   *clockWatch // nil when it cannot be watched
 }
 
-// Begin does what comes before gokrazy: the kernel's file systems and /perm. Marks
-// go to console.
+// Begin does what comes before gokrazy: the kernel's file systems, the system in the
+// other slot when that is to be started, and /perm. Marks go to console.
 func Begin(console io.Writer) *Start {
 	s := &Start{console: console}
 	if err := mountKernel(); err != nil {
 		s.note(err)
 	}
+	s.note(slots.Switch())
 	var err error
 	if s.cmdline, err = kernelCmdline(); err != nil {
 		s.note(err)

@@ -4,8 +4,9 @@
 // the box depends on it.
 //
 // gokrazy mounts the file systems in memory, sets up the loopback network, pets the
-// hardware watchdog, starts the programs again when they end, and swaps the two root
-// file systems. It is asked for that by package appliance/gokrazy.
+// hardware watchdog, and starts the programs again when they end. It is asked for a
+// restart of the machine by package appliance/gokrazy. What else gokrazy can do, such
+// as its own way of updates, is not used.
 package supervise
 
 import (

@@ -22,8 +22,8 @@ type Card interface {
 	Disk() string
 }
 
-// Slots are the two places for root file systems on a box's card. On a box that is
-// [Gokrazy]; the errors of all methods say what was being done.
+// Slots are the two places for root file systems on a box's card. The
+// errors of all methods say what was being done.
 type Slots interface {
 	// Write fills the slot that does not run.
 	Write(ctx context.Context, root io.Reader) error

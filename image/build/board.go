@@ -73,8 +73,8 @@ func (b *Board) args() string {
 	return strings.Join([]string{b.console, root, "ro", "rootwait", "init=/gokrazy/init", "panic=10", "oops=panic"}, " ")
 }
 
-// padded returns a line with spaces after its end. Updates replace the end of the
-// line by something longer, and cut the file at the length that it has.
+// padded returns a line with spaces after its end: updates change it in place, and
+// add a word (package appliance/slots).
 func padded(line string, size int) []byte {
 	b := append([]byte(line), '\n')
 	for len(b) < size {
@@ -137,9 +137,7 @@ func (s *source) piFiles(b *Board) ([]fat.File, error) {
 	return files, nil
 }
 
-// efiFiles are the loader for UEFI and what it is told. In its entry a carriage
-// return ends each line but the last: what an update adds to the command line it
-// puts before every line feed in the file.
+// efiFiles are the loader for UEFI and what it is told.
 func (s *source) efiFiles(b *Board) ([]fat.File, error) {
 	loader, name := efiFolder+"systemd-bootaa64.efi", "EFI/BOOT/BOOTAA64.EFI"
 	if b.arch == "amd64" {
@@ -149,7 +147,7 @@ func (s *source) efiFiles(b *Board) ([]fat.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry := "title CoBox Seeder\rlinux /" + KernelFile + "\roptions " + b.args()
+	entry := "title CoBox Seeder\nlinux /" + KernelFile + "\noptions " + b.args()
 	return []fat.File{
 		{Name: "loader/loader.conf", Data: []byte("default gokrazy.conf\ntimeout 0\neditor no\n")},
 		{Name: "loader/entries/gokrazy.conf", Data: padded(entry, 1024)},

@@ -1,7 +1,7 @@
 // Package fat writes the boot volume of a card, and finds files in it.
 //
-// It is a FAT16 file system in the narrow form that gokrazy relies upon when it
-// rewrites the kernel's command line in place: one copy of the table, and files
+// It is a FAT16 file system in the narrow form that updates rely upon, which
+// rewrite the kernel's parameters in place: one copy of the table, and files
 // whose clusters lie one after another. So the place of a file is known from its
 // entry alone ([Volume.Find]), and it can be overwritten without a mount, as long
 // as it keeps its length. Names of more than eight and three characters are there

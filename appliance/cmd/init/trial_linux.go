@@ -39,9 +39,6 @@ func tryUpdate(ctx context.Context, console io.Writer) {
 	if err := t.Run(ctx); err != nil {
 		log.Error("looking after updates", "error", err)
 	}
-	if err := boot.TidyCmdline(card.Trial()); err != nil {
-		log.Error("tidying the kernel's command line on the card", "error", err)
-	}
 }
 
 // openSlots waits for gokrazy to answer, by which the slots are swapped.
