@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"cobox/appliance/sensors"
 	"cobox/seeder/durable"
 )
 
@@ -29,6 +30,8 @@ type Report struct {
 	// Cloned says that the box was set up on another board: it stays passive until
 	// an operator decides.
 	Cloned bool `json:"cloned,omitempty"`
+	// Cause is why the machine was started, when a program of the box had it started again.
+	Cause sensors.Cause `json:"cause,omitempty"`
 	// Troubles say, for a person, what is wrong and what to do.
 	Troubles []string `json:"troubles,omitempty"`
 }

@@ -14,6 +14,7 @@ import (
 	"cobox/appliance/entropy"
 	"cobox/appliance/release"
 	"cobox/appliance/slots"
+	"cobox/appliance/update"
 	"cobox/seeder/api"
 	"cobox/seeder/durable"
 )
@@ -108,6 +109,9 @@ func (s *Start) prepareState() error {
 	if err := durable.Mkdir(Perm+"/home/ntp/ntp-time-at-last-shutdown", 0o700); err != nil {
 		s.note(err)
 	}
+	var err error
+	s.Report.Cause, err = update.TakeRestart(StateDir)
+	s.note(err)
 	if err := s.mixSeed(); err != nil {
 		s.note(err)
 	}

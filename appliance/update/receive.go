@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cobox/appliance/release"
+	"cobox/appliance/sensors"
 )
 
 // The reasons for which a release is not taken. The box is as it was then.
@@ -208,7 +209,9 @@ func (e *exactly) Read(p []byte) (int, error) {
 }
 
 // Restart starts the machine again, which starts what is armed.
-func (b *Box) Restart(ctx context.Context) error { return b.slots.Restart(ctx) }
+func (b *Box) Restart(ctx context.Context) error {
+	return errors.Join(NoteRestart(b.state, sensors.Updated), b.slots.Restart(ctx))
+}
 
 // Interrupted notes at a program's start that a release that was coming in did not
 // come whole. What an armed or tried one means is for [Trial] to find out.

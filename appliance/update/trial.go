@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"cobox/appliance/sensors"
 )
 
 // The times of a trial.
@@ -146,7 +148,7 @@ func (t *Trial) prove(ctx context.Context, r Record) error {
 func (t *Trial) goBack(ctx context.Context, r Record, why error) error {
 	t.Log.Error("going back to the system before", "version", r.Version, "why", why)
 	r.State, r.Why = RolledBack, why.Error()
-	noted := t.note(t.State, r)
+	noted := errors.Join(t.note(t.State, r), NoteRestart(t.State, sensors.Updated))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	err := t.Slots.Restart(ctx)

@@ -24,6 +24,8 @@ type figureFlags struct {
 	lan, timeServer, proc, sys string
 	storeDisk                  bool
 	silence                    time.Duration
+
+	cause sensors.Cause // why the machine was started, as init says; no flag
 }
 
 func (f *figureFlags) flags(fs *flag.FlagSet) {
@@ -48,9 +50,8 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 		Machine: sensors.Machine{Proc: f.proc, Sys: f.sys},
 	}
 	var out figures
-	if sys != nil {
-		look.Update = sys.health
-	}
+	look.Update = func() (health.Update, string) { return updateHealth(cfg.State, sys) }
+	look.Cause = func() sensors.Cause { return f.cause }
 	look.Clock = func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }
 	if f.timeServer != "" {
 		compared := clock.New(f.timeServer, log)

@@ -18,6 +18,8 @@ import (
 	"cobox/appliance/board"
 	"cobox/appliance/boot"
 	"cobox/appliance/gokrazy"
+	"cobox/appliance/sensors"
+	"cobox/appliance/update"
 	"cobox/provision"
 	"cobox/provision/chain"
 	"cobox/seeder/boxkey"
@@ -72,7 +74,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 	}
 	cfg := provision.Config{State: *state, RecoveryWait: *wait}
 	if *initDir != "" {
-		err = startOf(&cfg, *initDir)
+		err = startOf(&cfg, &look, *initDir)
 	}
 	if err == nil {
 		err = serve(ctx, cfg, *pageAt, &look, errOut)
@@ -133,12 +135,13 @@ func serve(ctx context.Context, cfg provision.Config, pageAt string, look *figur
 }
 
 // startOf makes the authority follow what a box's init says in dir of the start.
-func startOf(cfg *provision.Config, dir string) error {
+func startOf(cfg *provision.Config, look *figureFlags, dir string) error {
 	r, err := boot.ReadReport(dir)
 	if err != nil {
 		return err
 	}
 	cfg.Version, cfg.Built = r.Version, r.Built
+	look.cause = r.Cause
 	cfg.Troubles, cfg.Board, cfg.Passive = r.Troubles, r.Board, r.Passive()
 	if !r.Writable {
 		cfg.ReadOnly = errors.New("the box's card cannot be written to")
@@ -158,6 +161,9 @@ const answerFirst = time.Second
 // acceptBoard notes that the box may go on on a board, and starts it anew.
 func acceptBoard(state, id string) error {
 	if err := board.Decide(state, id); err != nil {
+		return err
+	}
+	if err := update.NoteRestart(state, sensors.Requested); err != nil {
 		return err
 	}
 	time.Sleep(answerFirst)

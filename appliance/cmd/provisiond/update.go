@@ -48,13 +48,17 @@ func openSystem(state string, log *slog.Logger) (*system, error) {
 	return s, s.Box.Interrupted()
 }
 
-// health tells how the latest update went, and which slot runs.
-func (s *system) health() (health.Update, string) {
-	r, err := s.Box.Record()
-	if err != nil {
-		return health.NoUpdate, s.card.Name()
+// updateHealth tells how the latest update went, and which slot runs, of a system
+// that has slots.
+func updateHealth(state string, s *system) (how health.Update, slot string) {
+	if s != nil {
+		slot = s.card.Name()
 	}
-	return r.Health(), s.card.Name()
+	r, err := update.Read(state)
+	if err != nil {
+		return health.NoUpdate, slot
+	}
+	return r.Health(), slot
 }
 
 // disks lists the disks that are connected beside the card.
