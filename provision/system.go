@@ -113,6 +113,9 @@ func (s *Server) putSystem(u *Updates, w http.ResponseWriter, r *http.Request) e
 	if st.Update.Release != m.ID() {
 		return errNotOrdered
 	}
+	if whole := release.Size(signed, m); r.ContentLength >= 0 && r.ContentLength != whole {
+		return fmt.Errorf("%w: %d bytes of %d are to come", update.ErrNotThis, r.ContentLength, whole)
+	}
 	before := u.Before(r.Context())
 	before.Operator = true // one has just sent it
 	err = u.Box.Receive(r.Context(), update.Attempt{

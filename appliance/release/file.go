@@ -30,6 +30,11 @@ func Write(w io.Writer, signed []byte, root io.Reader) error {
 	return nil
 }
 
+// Size returns how many bytes the file of a release has.
+func Size(signed []byte, m Manifest) int64 {
+	return int64(len(fmt.Sprintf("%s%d\n", magic, len(signed)))+len(signed)) + m.Root.Size
+}
+
 // Read reads a release file as far as the signed manifest. What r returns after that
 // is the root file system, and of unknown length: see [Manifest]. Nothing is verified,
 // see [Keys.Open]. Errors wrap [ErrMalformed], or are r's.

@@ -128,6 +128,9 @@ func TestFile(t *testing.T) {
 	if err := release.Write(&file, signed, bytes.NewReader(root)); err != nil {
 		t.Fatal(err)
 	}
+	if n := release.Size(signed, manifest()); n != int64(file.Len()) {
+		t.Errorf("Size = %d, and the file has %d bytes", n, file.Len())
+	}
 	for n := range len(signed) + 20 { // cut off anywhere before the root
 		if got, err := release.Read(bufio.NewReader(bytes.NewReader(file.Bytes()[:n]))); !errors.Is(err, release.ErrMalformed) {
 			t.Errorf("the first %d bytes: %d bytes of manifest, %v", n, len(got), err)

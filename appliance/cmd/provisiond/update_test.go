@@ -144,6 +144,7 @@ func TestUpdate(t *testing.T) {
 		{"for another board", other, otherFile, api.BadRequest},
 		{"that is not newer", old, oldFile, api.BadRequest},
 		{"that is none", good, []byte("squashfs"), api.BadRequest},
+		{"cut off", good, file[:len(file)-1], api.BadRequest},
 		{"with a bit changed", good, changed, api.BadRequest},
 	} {
 		if err := owner.order(t, b, chain.Update{Release: tc.man.ID()}); err != nil {
@@ -152,6 +153,10 @@ func TestUpdate(t *testing.T) {
 		err := ctl.Release(t.Context(), bytes.NewReader(tc.file), int64(len(tc.file)))
 		if e, ok := errors.AsType[*api.Error](err); !ok || e.Code != tc.code {
 			t.Errorf("a release %s: %v, want %s", tc.name, err, tc.code)
+		}
+		// A hash is known only when all has come.
+		if _, err := os.Stat(slots.other); err == nil && tc.name != "with a bit changed" {
+			t.Errorf("a release %s was written into the other slot", tc.name)
 		}
 	}
 	// Ordered is another one.

@@ -133,6 +133,11 @@ func openRelease(path string) (*releaseFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
+	if whole := release.Size(signed, m); info.Size() != whole {
+		return nil, &cli.Error{
+			Code: cli.VerifyFailed, Err: fmt.Errorf("%s has %d bytes, and this release has %d", path, info.Size(), whole), Hint: "get it again from where it came",
+		}
+	}
 	return &releaseFile{path, info.Size(), signed, m}, nil
 }
 
