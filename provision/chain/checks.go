@@ -10,7 +10,6 @@ import (
 
 // settings are the switches that [Set] knows.
 var settings = []string{
-	"auto-update", // install signed updates without being asked
 	"hypercore",   // listen for stock Hypercore peers
 	"metrics-lan", // serve metrics on the LAN
 }

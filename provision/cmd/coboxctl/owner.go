@@ -83,7 +83,6 @@ Turns one of the box's switches on or off; all are off at first:
 
 	hypercore     stock Hypercore peers may replicate pins that are open to them
 	metrics-lan   metrics for Prometheus on the local network, with a token
-	auto-update   install signed updates without being asked
 
 	coboxctl set hypercore on` + about,
 		Flags: at.flags,
