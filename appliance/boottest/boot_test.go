@@ -22,7 +22,7 @@ var (
 	raspi    = flag.Bool("raspi", false, "boot a Raspberry Pi 3 in QEMU, too, which is slow")
 	cuts     = flag.Int("cuts", 3, "how often the power is cut while data comes in")
 	keep     = flag.String("keep", "", "leave what the boxes wrote to the console in this `folder`")
-	imageDir = flag.String("images", "", "take images from this `folder`, as cobox-BOARD.img, instead of making them")
+	imageDir = flag.String("images", "", "take images from this `folder`, as cobox-BOARD.img, instead of making them; and the folder keys in it, as mkimage release-keys -name test.example makes it, with the public ones in the images")
 )
 
 // needBoot skips a test that boots a box, unless that was asked for.
@@ -77,13 +77,42 @@ func image(t *testing.T, b boottest.Board) string {
 	}
 	file := filepath.Join(dir, name)
 	began := time.Now()
-	out, err := exec.Command(filepath.Join(dir, "mkimage"), "build", "-board", b.Image(), "-o", file).CombinedOutput()
+	out, err := exec.Command(filepath.Join(dir, "mkimage"), "build", "-board", b.Image(), "-o", file, "-keys", filepath.Join(keys(t), "release-keys")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("mkimage build: %v\n%s", err, out)
 	}
 	t.Logf("the image for %s was made in %v", b.Image(), time.Since(began).Round(time.Second))
 	images[b.Image()] = file
 	return file
+}
+
+// keysDir is where the private keys for releases are, beside the images.
+const keysDir = "keys"
+
+var makeKeys = sync.OnceValues(func() (string, error) {
+	dir, err := tools()
+	if err != nil || *imageDir != "" {
+		return filepath.Join(*imageDir, keysDir), err
+	}
+	keys := filepath.Join(dir, keysDir)
+	out, err := exec.Command(filepath.Join(dir, "mkimage"), "release-keys", "-o", keys, "-name", keyName).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("mkimage release-keys: %w\n%s", err, out)
+	}
+	return keys, err
+})
+
+// keyName is whose release keys all boxes here know.
+const keyName = "test.example"
+
+// keys returns the folder with the release keys, which are made once.
+func keys(t *testing.T) string {
+	t.Helper()
+	dir, err := makeKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestMain(m *testing.M) {
@@ -105,6 +134,8 @@ type story struct {
 	addr  string // with the box ID
 	boots int
 	mac   string
+	// watchdog says that the machine has one.
+	watchdog bool
 }
 
 func newStory(t *testing.T, b boottest.Board) *story {
@@ -152,7 +183,7 @@ func (s *story) switchOn() {
 		s.Fatal(err)
 	}
 	g, err := boottest.Boot(s.Context(), boottest.Setup{
-		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports,
+		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog,
 		Param: []string{"cobox.log=console", fmt.Sprintf("cobox.ntp=10.0.2.2:%d", s.times.Port())},
 	})
 	if err != nil {

@@ -37,6 +37,8 @@ type Setup struct {
 	// that are free. A box that is switched on again is found where it was with
 	// those of [Guest.Ports].
 	Ports map[string]int
+	// Watchdog gives the machine one, which ends it after 30 s without a sign of life.
+	Watchdog bool
 	// Disks are files with USB disks.
 	Disks []string
 	// Console gets what the guest's console shows, too; nil for nothing.
@@ -84,6 +86,9 @@ func Boot(ctx context.Context, s Setup) (*Guest, error) {
 		return nil, err
 	}
 	args := append([]string{"-netdev", net, "-display", "none", "-monitor", "none", "-qmp", "unix:" + g.monitor + ",server=on,wait=off", "-no-reboot"}, s.Board.machine(s, kernel, serial.Name())...)
+	if s.Watchdog {
+		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
 	for i, disk := range s.Disks {
 		if i == 0 {
 			args = append(args, "-device", "qemu-xhci")
