@@ -117,8 +117,10 @@ func keys(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := tools(); *boot && err == nil {
-		_ = os.RemoveAll(dir)
+	if *boot { // without, nothing was built
+		if dir, err := tools(); err == nil {
+			_ = os.RemoveAll(dir)
+		}
 	}
 	os.Exit(code)
 }
