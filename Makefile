@@ -162,6 +162,14 @@ check: ## formatting, vet, linters, tidiness, floor plan, all tests with the rac
 	$(GO) test ./hack/arrows
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: licences
+licences: ## the modules that we give away, and their licences
+	$(GO) run ./hack/licences
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what our programs call; needs vuln.go.dev
+	$(GO) tool -modfile=hack/tools.mod govulncheck ./...
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@hack/fuzz.sh $${FUZZTIME:-60s}
