@@ -1,15 +1,34 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the repository for the given time, one after another;
-# with package folders after the time, only theirs.
+# Runs every fuzz target of the repository for the given time, two at once; with
+# package folders after the time, only theirs. A finding is written below the
+# package's testdata/fuzz, and the script fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-60s}
 shift || true
-grep -rlE '^func Fuzz' --include '*_test.go' "${@:-.}" | xargs -n1 dirname | sort -u | while read -r pkg; do
-  pkg=./${pkg#./}
-  for target in $(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$pkg"/*_test.go | sed 's/^func //'); do
-    echo "== $pkg $target"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$pkg"
-  done
-done
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# one PACKAGE TARGET: at the end of its time go's fuzzer sometimes reports the end
+# itself as a failure (golang/go#75804), without an input: that is tried once more.
+one() {
+	log=$logs/$(echo "$1.$2" | tr / _)
+	for try in 1 2; do
+		if go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -parallel 1 "$1" >"$log" 2>&1; then
+			echo "ok $1 $2: $(grep -o 'execs: [0-9]*' "$log" | tail -1)"
+			return
+		fi
+		grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input' "$log" || break
+	done
+	echo "== $1 $2"
+	cat "$log"
+	return 1
+}
+export -f one
+export time logs
+
+grep -rlE '^func Fuzz' --include '*_test.go' --exclude-dir node_modules "${@:-.}" | xargs -n1 dirname | sort -u | while read -r pkg; do
+	pkg=./${pkg#./}
+	grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$pkg"/*_test.go | sed "s|^func |$pkg |"
+done | xargs -P 2 -L 1 bash -c 'one "$@"' one
 echo "no findings"
