@@ -3,6 +3,7 @@ package seeder_test
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,6 +91,39 @@ func TestFigures(t *testing.T) {
 	}
 	if f.Feeds.Forks != 1 || f.Partners[who].Seen.Before(of.Seen) || f.Partners[who].NewestHead.IsZero() {
 		t.Errorf("after a restart: %+v, %+v", f.Feeds, f.Partners[who])
+	}
+}
+
+// A fork counts once, however many ask for the pin when it shows.
+func TestForkCountsOnce(t *testing.T) {
+	state := stateDir(t)
+	b := startBox(t, state)
+	b.grant(t, key(1), 1<<20, time.Now())
+	c := newDevice(t, key(1), 2).connect(t, b)
+	l, twin := newLog(t, 72), newLog(t, 72)
+	l.write(t, 3, 10, 1)
+	twin.write(t, 4, 10, 9)
+	if _, err := c.Pin(t.Context(), l.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	stop := push(t, c, l)
+	wait(t, c, l.Key(), pin.Complete, 3)
+	stop()
+	push(t, c, twin)
+	var asking sync.WaitGroup
+	for range 3 { // a peer may have a few streams
+		asking.Go(func() {
+			for b.Figures().Pins[pin.Frozen] == 0 {
+				if _, err := c.Pins(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+	if f := b.Figures(); f.Feeds.Forks != 1 {
+		t.Errorf("one fork counts as %d", f.Feeds.Forks)
 	}
 }
 

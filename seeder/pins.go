@@ -310,14 +310,25 @@ func (s *Seeder) look(key feed.Key, now time.Time) {
 	head := pin.HeadOf(k.feed.Durable().Head)
 	blocks, bytes := k.feed.Held()
 	peers := len(s.exchange.Progress(key).Remotes)
-	frozen := k.feed.Frozen()
-	news := false
 	for _, h := range pins {
 		h.tracker.Peers(peers, now)
 		h.tracker.Seen(head, now)
 		h.tracker.Held(blocks, bytes, now)
-		if frozen != nil && !h.tracker.Pin().Frozen {
-			s.freeze(h, frozen, now)
+	}
+	if e := k.feed.Frozen(); e != nil {
+		s.freezeAll(pins, e, now)
+	}
+}
+
+// freezeAll freezes the pins of a feed that are not frozen yet. Several may look at
+// a feed at the same time, and the fork counts once.
+func (s *Seeder) freezeAll(pins []*held, e *feed.ForkError, now time.Time) {
+	s.forkMu.Lock()
+	defer s.forkMu.Unlock()
+	news := false
+	for _, h := range pins {
+		if !h.tracker.Pin().Frozen {
+			s.freeze(h, e, now)
 			news = true
 		}
 	}

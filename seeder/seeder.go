@@ -54,6 +54,8 @@ type Config struct {
 	Program func() api.Program
 	Version string
 	Log     *slog.Logger
+	// Outside is what is outside of the process; the zero value is the real thing.
+	Outside Outside
 }
 
 // A Seeder is an opened state folder with a libp2p host. [Seeder.Run] runs it.
@@ -65,7 +67,7 @@ type Seeder struct {
 	unlock   func() error
 	store    *store.Store
 	exchange *replicate.Exchange
-	host     *swarm.Host
+	host     Host
 	peers    net.Listener        // of devices' questions
 	names    *hostname.Responder // nil when the box is not to be found on its network
 	socket   net.Listener
@@ -90,6 +92,7 @@ type Seeder struct {
 
 	grantMu sync.Mutex // one grant at a time is taken in
 	pinMu   sync.Mutex // one pin or unpin at a time
+	forkMu  sync.Mutex // a fork is found once, however many look
 
 	mu    sync.Mutex
 	feeds map[feed.Key]*kept // mu
@@ -136,7 +139,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		return nil, err
 	}
 	s.key = identity.BoxKeyOf(s.private)
-	if s.store, err = store.Open(filepath.Join(cfg.State, "store"), store.Config{Log: cfg.Log}); err != nil {
+	if s.store, err = store.Open(filepath.Join(cfg.State, "store"), cfg.Outside.store(cfg.Log)); err != nil {
 		return nil, err
 	}
 	s.loadTally()
@@ -150,7 +153,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		return nil, err
 	}
 	s.boundLedger()
-	if s.socket, err = listenSocket(api.SocketPath(cfg.State)); err != nil {
+	if s.socket, err = cfg.Outside.listen(api.SocketPath(cfg.State)); err != nil {
 		return nil, err
 	}
 	if s.hyperKey, err = HypercoreKey(s.private); err != nil {
@@ -166,7 +169,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	}
 	swarmCfg := cfg.Swarm
 	swarmCfg.Key, swarmCfg.Log, swarmCfg.Gate = s.private, cfg.Log, s
-	if s.host, err = swarm.New(swarmCfg); err != nil {
+	if s.host, err = cfg.Outside.host(swarmCfg); err != nil {
 		return nil, err
 	}
 	// At once, and not in Run: who connects in between would be told that this is no box.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 
@@ -16,9 +17,19 @@ import (
 	"cobox/seeder/swarm"
 )
 
+// A Host reaches boxes: see the methods of [swarm.Host], which is one.
+type Host interface {
+	Connect(ctx context.Context, target string) (swarm.PeerID, error)
+	Dialer(box swarm.PeerID, protocol string) func(ctx context.Context, network, address string) (net.Conn, error)
+	Open(ctx context.Context, box swarm.PeerID, protocol string) (swarm.Stream, error)
+	Route(box swarm.PeerID) swarm.Route
+	Settle(ctx context.Context, box swarm.PeerID) (swarm.Route, error)
+	OnDirect(fn func(swarm.PeerID)) (stop func())
+}
+
 // A Client is this device among boxes. It is safe for concurrent use.
 type Client struct {
-	host    *swarm.Host
+	host    Host
 	cert    []byte // the device certificate as a statement's text
 	partner identity.PartnerKey
 
@@ -28,7 +39,7 @@ type Client struct {
 
 // New returns a client that speaks through host and shows boxes the
 // certificate, whose device key must be the host's.
-func New(host *swarm.Host, cert []byte) *Client {
+func New(host Host, cert []byte) *Client {
 	c := &Client{host: host, cert: cert}
 	if st, err := identity.ParseStatement(cert); err == nil { // if not, boxes will say so
 		c.partner = st.Signer
@@ -39,7 +50,7 @@ func New(host *swarm.Host, cert []byte) *Client {
 // NewKeeper returns a client for a box that goes to others which keep the same
 // feeds: it has no certificate, and is welcome where a partner's list of keepers
 // names the host's key.
-func NewKeeper(host *swarm.Host) *Client { return &Client{host: host} }
+func NewKeeper(host Host) *Client { return &Client{host: host} }
 
 // A Box is a box that has welcomed us.
 type Box struct {

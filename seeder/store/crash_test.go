@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,128 +48,35 @@ func crashAt(t *testing.T, n int) (finished bool) {
 			t.Error(err)
 		}
 	}()
-	d := &disk{dir: filepath.Join(base, "before"), left: n, synced: make(map[string][]byte)}
-	s, err := store.Open(d.dir, store.WithSmallIndex(store.WithFault(store.Config{}, d.step)))
+	before := filepath.Join(base, "before")
+	d, err := storetest.NewDisk(before, rand.New(rand.NewPCG(uint64(n), 0)))
+	if err != nil {
+		t.Error(err)
+		return true
+	}
+	d.CrashAfter(n, nil)
+	s, err := store.Open(before, store.WithSmallIndex(store.WithFault(store.Config{}, d.Step)))
 	j := &job{s: s, model: newModel()}
 	if err == nil {
 		err = j.run(t)
 	}
-	if err != nil && !errors.Is(err, errCrash) {
+	if err != nil && !errors.Is(err, storetest.ErrCrash) {
 		t.Errorf("step %d: %v", n, err)
 		return true
 	}
 	after := filepath.Join(base, "after")
-	if err := d.crash(after, rand.New(rand.NewPCG(uint64(n), 0))); err != nil {
+	if err := d.Crash(after); err != nil {
 		t.Errorf("step %d: copying the disk: %v", n, err)
 		return true
 	}
+	last, crashed := d.Died()
 	if s != nil {
 		_ = s.Close() // fails when the workload did
 	}
 	if err := j.check(t, after); err != nil {
-		t.Errorf("after a crash at step %d (%s): %v", n, d.last, err)
+		t.Errorf("after a crash at step %d (%s): %v", n, last, err)
 	}
-	return !d.crashed
-}
-
-var errCrash = errors.New("crash")
-
-// A disk fails everything from a step on, and remembers what was synced.
-type disk struct {
-	dir string
-
-	mu      sync.Mutex
-	left    int               // steps that still work; mu
-	crashed bool              // mu
-	last    string            // step that failed first; mu
-	synced  map[string][]byte // block files as they were synced last; mu
-}
-
-func (d *disk) step(what, path string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.left == 0 {
-		if !d.crashed {
-			d.crashed, d.last = true, what
-		}
-		return errCrash
-	}
-	d.left--
-	if what == "sync" {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		d.synced[path] = data
-	}
-	return nil
-}
-
-// crash copies the folder as a crash may have left it: of what was written to a
-// block file and not synced, some is there, some is not, and some is garbage.
-func (d *disk) crash(to string, r *rand.Rand) error {
-	return filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, strings.TrimPrefix(path, d.dir))
-		if e.IsDir() {
-			return os.MkdirAll(target, 0o700)
-		}
-		if e.Name() == "spare" {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if strings.HasSuffix(path, ".blocks") {
-			data = tear(data, d.synced[path], r)
-		}
-		return writeSparse(target, data)
-	})
-}
-
-func tear(now, synced []byte, r *rand.Rand) []byte {
-	out := slices.Clone(now)
-	for i := range out {
-		if i < len(synced) && synced[i] == now[i] {
-			continue
-		}
-		switch r.IntN(3) {
-		case 0:
-			out[i] = byte(r.Uint32())
-		case 1:
-			out[i] = 0
-			if i < len(synced) {
-				out[i] = synced[i]
-			}
-		}
-	}
-	if len(out) > len(synced) && r.IntN(2) == 0 {
-		out = out[:len(synced)+r.IntN(len(out)-len(synced))]
-	}
-	return out
-}
-
-// writeSparse writes a file without its zeros: most of Badger's files is empty.
-func writeSparse(path string, data []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	const chunk = 16 << 10
-	zeros := make([]byte, chunk)
-	for at := 0; at < len(data) && err == nil; at += chunk {
-		part := data[at:min(at+chunk, len(data))]
-		if !bytes.Equal(part, zeros[:len(part)]) {
-			_, err = f.WriteAt(part, int64(at))
-		}
-	}
-	if err == nil {
-		err = f.Truncate(int64(len(data)))
-	}
-	return errors.Join(err, f.Close())
+	return !crashed
 }
 
 // check opens what a crash left, and compares it with the model.

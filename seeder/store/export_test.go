@@ -15,13 +15,13 @@ import (
 // WithFault returns cfg with a function that is called before each step that
 // changes the disk, and may fail it.
 func WithFault(cfg Config, fault func(step, path string) error) Config {
-	cfg.fault = fault
+	cfg.Step = fault
 	return cfg
 }
 
 // WithSmallIndex returns cfg with an index whose files are small.
 func WithSmallIndex(cfg Config) Config {
-	cfg.memTable = 1 << 20
+	cfg.MemTable = 1 << 20
 	return cfg
 }
 

@@ -20,7 +20,7 @@ const maxOpenFiles = 64
 // files opens block files, and keeps the last ones open.
 type files struct {
 	root     string
-	step     func(what, path string) error // called before each change; see Config.fault
+	step     func(what, path string) error // called before each change; see Config.Step
 	failures *failures
 
 	mu   sync.Mutex

@@ -18,7 +18,7 @@ import (
 // An index is the Badger database of a store. It is safe for concurrent use.
 type index struct {
 	dir      string
-	step     func(_, _ string) error // see Config.fault
+	step     func(_, _ string) error // see Config.Step
 	room     *room
 	failures *failures
 

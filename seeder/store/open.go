@@ -37,7 +37,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	step := cfg.fault
+	step := cfg.Step
 	if step == nil {
 		step = func(_, _ string) error { return nil }
 	}
@@ -46,7 +46,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.files = newFiles(filepath.Join(dir, feedsDir), step)
 	s.files.failures = s.failures
 	s.commits = newCommitter(s)
-	if err := s.open(cfg.memTable, step); err != nil {
+	if err := s.open(cfg.MemTable, step); err != nil {
 		s.files.close()
 		if s.index != nil {
 			err = errors.Join(err, s.index.close())

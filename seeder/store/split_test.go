@@ -27,7 +27,7 @@ func TestCrashWithinCommit(t *testing.T) {
 	s, err := store.Open(dir, store.WithSmallIndex(store.WithFault(store.Config{}, func(step, _ string) error {
 		if step == "index" {
 			if indexes++; indexes > crashAfter {
-				return errCrash
+				return storetest.ErrCrash
 			}
 		}
 		return nil
@@ -39,13 +39,13 @@ func TestCrashWithinCommit(t *testing.T) {
 	_, err = f.Append(t.Context(), w.Blocks, w.Sign)
 	must(t, err)
 	crashAfter = indexes + 1 // one of the transactions of what comes
-	if _, err := f.Append(t.Context(), blocks(1), w.Sign); !errors.Is(err, errCrash) {
+	if _, err := f.Append(t.Context(), blocks(1), w.Sign); !errors.Is(err, storetest.ErrCrash) {
 		t.Fatalf("Append = %v; is the commit in one transaction?", err)
 	}
 	if _, err := f.Append(t.Context(), blocks(1), w.Sign); err == nil {
 		t.Error("Append after an error of the disk: no error")
 	}
-	if err := s.Close(); !errors.Is(err, errCrash) {
+	if err := s.Close(); !errors.Is(err, storetest.ErrCrash) {
 		t.Errorf("Close = %v", err)
 	}
 

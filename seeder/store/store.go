@@ -14,12 +14,14 @@ import (
 type Config struct {
 	Log *slog.Logger // nil for none
 
-	// fault, when not nil, is called before each step that changes the disk:
-	// "create", "write block", "sync", "index", "punch", "remove", with the file or
-	// folder. Its error stands for a crash at that point. For tests.
-	fault func(step, path string) error
-	// memTable, when not 0, takes the place of defaultMemTable. For tests.
-	memTable int64
+	// Step, when not nil, is called before each step that changes the disk: "create",
+	// "write block", "sync", "index", "punch", "remove", with the file or folder. Its
+	// error is that of the step: it stands for a crash at that point, or a bad disk.
+	// It is for tests, and for hack/rig, which breaks boxes.
+	Step func(step, path string) error
+	// MemTable is the size of the index's table in memory; 0 means 8 MiB, and 1 MiB
+	// is the least. Tests that open many stores have small ones.
+	MemTable int64
 }
 
 // A Store is an open store. It is safe for concurrent use.

@@ -73,7 +73,11 @@ func (h *Host) Dialer(peer PeerID, protocolID string) func(ctx context.Context, 
 }
 
 // conn is a stream as a net.Conn. It has all methods of Stream.
-type conn struct{ *stream }
+type conn struct{ Stream }
+
+// Conn returns a stream as a connection, like those of a [Host.Listener]: the
+// addresses of its ends are the peers' IDs.
+func Conn(st Stream) net.Conn { return conn{st} }
 
 func (c conn) LocalAddr() net.Addr  { return addr(c.Local()) }
 func (c conn) RemoteAddr() net.Addr { return addr(c.Remote()) }
