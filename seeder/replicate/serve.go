@@ -95,19 +95,27 @@ func (s *session) answer(a *ask) error {
 		return nil
 	}
 	if err != nil {
-		s.x.stats.noData.Add(1)
-		m := noData(a, err)
-		s.trace(">", a.p, m)
-		return s.conn.WriteFrame(m.Append(a.p.ch.AppendHeader(nil, m.Type())))
+		return s.refuse(a, err)
 	}
-	s.trace(">", a.p, d)
 	frame := a.p.ch.AppendHeader(nil, d.Type())
 	head, value, tail := d.AppendParts(frame)
+	if len(head)+len(value)+len(tail) > wire.MaxFrame {
+		return s.refuse(a, errors.New("no frame can hold the block"))
+	}
+	s.trace(">", a.p, d)
 	if d.Block != nil {
 		s.x.stats.blocksOut.Add(1)
 		s.x.stats.bytesOut.Add(uint64(len(value)))
 	}
 	return s.conn.WriteFrame(head, value, tail)
+}
+
+// refuse tells the peer that there is no answer to a request.
+func (s *session) refuse(a *ask, err error) error {
+	s.x.stats.noData.Add(1)
+	m := noData(a, err)
+	s.trace(">", a.p, m)
+	return s.conn.WriteFrame(m.Append(a.p.ch.AppendHeader(nil, m.Type())))
 }
 
 func noData(a *ask, err error) *wire.NoData {

@@ -217,7 +217,11 @@ func (s *session) take(frame []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range s.deferred {
+	for i, d := range s.deferred {
+		// A frame may hold many messages, and each may be answered by a large one.
+		if i > 0 && !s.waitForRoom() {
+			return nil
+		}
 		switch d.what {
 		case peerJoined:
 			d.p.r.join(d.p)
