@@ -500,7 +500,9 @@ func TestCase35Loop(t *testing.T) {
 
 // A writer that goes back to an old copy of its state is found out: the pin is
 // frozen with both heads as evidence, and no receipt is given any more.
-func TestForkFreezesThePin(t *testing.T) {
+// Case 42: a writer contradicts himself. The first head stays, the pin is frozen, and
+// the box gives no receipt any more.
+func TestCase42ForkFreezesThePin(t *testing.T) {
 	b := startBox(t, stateDir(t))
 	partner := key(40)
 	b.grant(t, partner, 1<<20, time.Now())
@@ -522,6 +524,78 @@ func TestForkFreezesThePin(t *testing.T) {
 	if _, _, err := c.Receipt(t.Context(), identity.PartnerKeyOf(partner), l.Key()); !hasCode(err, api.Frozen) {
 		t.Errorf("receipt for a frozen feed = %v, want %s", err, api.Frozen)
 	}
+}
+
+// Case 46: a partner pins ten thousand feeds, and gets as many as the grant says.
+func TestCase46ManyFeeds(t *testing.T) {
+	b := startBox(t, stateDir(t))
+	partner := key(44)
+	b.grant(t, partner, 1<<20, time.Now()) // for three feeds
+	taken := 0
+	for n := range 10_000 {
+		_, err := b.Pin(pin.Pin{Feed: feed.Key{byte(n), byte(n >> 8), 1}, Partner: identity.PartnerKeyOf(partner), Created: time.Now()})
+		switch {
+		case err == nil:
+			taken++
+		case !errors.Is(err, pin.ErrOverQuota):
+			t.Fatalf("pin %d = %v, want %v", n, err, pin.ErrOverQuota)
+		}
+	}
+	if taken != 3 {
+		t.Errorf("%d feeds are pinned, of three", taken)
+	}
+	entries, err := os.ReadDir(filepath.Join(b.state, "store", "feeds"))
+	if err != nil || len(entries) > 3 {
+		t.Errorf("there are %d folders of feeds, %v", len(entries), err)
+	}
+}
+
+// Case 50: the index of the store is damaged. The seeder does not begin an empty one
+// over the blocks, says what to do, and who owns the box and what was granted is not
+// in it: with the store moved away the box is the same box, and fills again.
+func TestCase50DamagedStore(t *testing.T) {
+	state := stateDir(t)
+	b := startBox(t, state)
+	partner := key(45)
+	b.grant(t, partner, 1<<20, time.Now())
+	l := newLog(t, 47)
+	l.write(t, 10, 500, 1)
+	keep := func() {
+		t.Helper()
+		c := newDevice(t, partner, 46).connect(t, b)
+		if _, err := c.Pin(t.Context(), l.Key(), api.PinRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		stop := push(t, c, l)
+		wait(t, c, l.Key(), pin.Complete, 10)
+		stop()
+	}
+	keep()
+	id := b.ID()
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(state, "store", "index", "MANIFEST")
+	if err := os.WriteFile(manifest, []byte("what is this?"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if s, err := seeder.Open(config(state)); err == nil {
+			_ = s.Close()
+			t.Fatal("a damaged store was opened")
+		}
+	}
+	if blocks, err := filepath.Glob(filepath.Join(state, "store", "feeds", "*", "*.blocks")); err != nil || len(blocks) != 1 {
+		t.Errorf("the blocks: %v, %v", blocks, err)
+	}
+	if err := os.Rename(filepath.Join(state, "store"), filepath.Join(state, "damaged")); err != nil {
+		t.Fatal(err)
+	}
+	b = startBox(t, state)
+	if b.ID() != id {
+		t.Errorf("the box is %s now, and was %s", b.ID(), id)
+	}
+	keep()
 }
 
 func TestGrants(t *testing.T) {

@@ -226,6 +226,23 @@ func TestCase07PowerCut(t *testing.T) {
 	interrupted(t, &owner{cutAfter: true}, all, request(key(2), code()))
 }
 
+// Case 49: the card has become read-only. The box says that it is its storage, and
+// belongs to nobody; on a card that works the code counts.
+func TestCase49ReadOnly(t *testing.T) {
+	o := &owner{cutBefore: true}
+	b := pairing.NewBox(boxKey, o)
+	if _, err := ask(t, b, request(key(2), code())); answerOf(err) != pairing.Storage {
+		t.Errorf("a box that cannot write: %v", err)
+	}
+	if o.written() != 0 {
+		t.Error("something was written")
+	}
+	o.cutBefore = false
+	if _, err := ask(t, b, request(key(3), code())); err != nil {
+		t.Errorf("another card: %v", err)
+	}
+}
+
 // Case 8: the box's answer is lost on the way.
 func TestCase08AnswerLost(t *testing.T) {
 	interrupted(t, &owner{}, 1, request(key(2), code()))

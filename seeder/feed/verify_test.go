@@ -14,8 +14,9 @@ func upgrade(start, length uint64) *feed.UpgradeRequest {
 	return &feed.UpgradeRequest{Start: start, Length: length}
 }
 
-// Proofs that no honest peer sends. The receiver has 5 of 13 blocks.
-func TestVerifyRefuses(t *testing.T) {
+// Case 43: proofs that no honest peer sends: cut short, too long, out of order, with
+// numbers beyond all bounds. The receiver has 5 of 13 blocks.
+func TestCase43VerifyRefuses(t *testing.T) {
 	w := newWriter(10).fill(13)
 	h := w.head()
 	s := w.at(5)

@@ -125,3 +125,16 @@ func Keys(t testing.TB, s *Store) (n int) {
 	}
 	return n
 }
+
+// MakeEncryptedIndex makes an index in a store's folder that a key encrypts.
+func MakeEncryptedIndex(t testing.TB, dir string) {
+	t.Helper()
+	opts := badgerOptions(filepath.Join(dir, indexDir), 1<<20).WithEncryptionKey(make([]byte, 32)).WithIndexCacheSize(1 << 20).WithBlockCacheSize(1 << 20)
+	db, err := badger.Open(opts)
+	if err == nil {
+		err = errors.Join(db.Update(func(txn *badger.Txn) error { return txn.Set([]byte("key"), []byte("value")) }), db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
