@@ -14,8 +14,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -162,6 +164,7 @@ func TestCase64NoSecrets(t *testing.T) {
 		secrets[what+" in base64"] = base64.StdEncoding.AppendEncode(nil, key)[:40]
 	}
 
+	checkCard(t, state)
 	all := append(gather(t, dir, state), asked(t, filepath.Join(dir, "operator", "operator.key"), addr)...)
 	boxKey, err := os.ReadFile(filepath.Join(state, "box.key"))
 	if err != nil {
@@ -187,6 +190,38 @@ func TestCase64NoSecrets(t *testing.T) {
 		if s.name != "box.key" && !strings.HasPrefix(s.name, "the memory") && (bytes.Contains(s.text, boxKey) || bytes.Contains(s.text, hex.AppendEncode(nil, boxKey))) {
 			t.Errorf("the box key is in %s", s.name)
 		}
+	}
+}
+
+// cardRow is a row of the table of files in THREATS.md.
+var cardRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+
+// checkCard looks that THREATS.md lists all files of a state folder, and nothing else.
+func checkCard(t *testing.T, state string) {
+	t.Helper()
+	text, err := os.ReadFile("../../../seeder/THREATS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for _, row := range cardRow.FindAllStringSubmatch(string(text), -1) {
+		patterns = append(patterns, row[1])
+	}
+	err = fs.WalkDir(os.DirFS(state), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		known := slices.ContainsFunc(patterns, func(p string) bool {
+			ok, _ := path.Match(p, name)
+			return ok
+		})
+		if !known {
+			t.Errorf("%s is on a card, and not in the list of THREATS.md", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
