@@ -407,7 +407,7 @@ func TestReadOnlyDevice(t *testing.T) {
 	if _, err := r.Pin(t.Context(), l.Key(), api.PinRequest{Open: true}); !hasCode(err, api.Unauthorised) {
 		t.Errorf("pinning = %v, want %s", err, api.Unauthorised)
 	}
-	if err := r.Unpin(t.Context(), l.Key()); !hasCode(err, api.Unauthorised) {
+	if _, _, err := r.Unpin(t.Context(), identity.PartnerKeyOf(partner), l.Key()); !hasCode(err, api.Unauthorised) {
 		t.Errorf("unpinning = %v, want %s", err, api.Unauthorised)
 	}
 	if _, _, err := r.Receipt(t.Context(), identity.PartnerKeyOf(partner), l.Key()); err != nil {

@@ -294,12 +294,19 @@ func (s *Seeder) deletePin(c caller, r *http.Request) (any, error) {
 		return nil, err
 	}
 	st, _ := s.pinStatus(key, partner)
-	err = s.Unpin(key, partner)
+	done, err := s.Unpin(key, partner)
 	if err == nil && !c.operator {
 		s.churn.unpinned(partner, s.usage(partner), st.HeldBytes, time.Now())
 	}
 	s.access.readers.refresh(s)
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	signed, err := identity.SignDeletion(s.private, done)
+	if err != nil {
+		return nil, err
+	}
+	return api.Deletion{Deletion: signed.String()}, nil
 }
 
 func (s *Seeder) getReceipt(c caller, r *http.Request) (any, error) {

@@ -263,7 +263,7 @@ func TestDrive(t *testing.T) {
 	if st := wait(t, c, blobs.Key(), pin.Queued, 0); !st.Open {
 		t.Error("the blobs of an open drive are not open")
 	}
-	if err := c.Unpin(t.Context(), db.Key()); err != nil {
+	if _, _, err := c.Unpin(t.Context(), c.Welcome.Partner, db.Key()); err != nil {
 		t.Fatal(err)
 	}
 	if pins, err := c.Pins(t.Context()); err != nil || len(pins) != 0 {

@@ -43,7 +43,7 @@ func (s *Seeder) carryOut(a *api.Access) {
 		}
 		key, err := feed.ParseKey(o.Feed)
 		if err == nil {
-			err = s.Unpin(key, o.Partner)
+			_, err = s.Unpin(key, o.Partner)
 		}
 		if err != nil && !errors.Is(err, errNoPin) {
 			s.log.Error("carrying out an operator's order", "seq", o.Seq, "error", err)
@@ -69,7 +69,7 @@ func (s *Seeder) drop(p identity.PartnerKey) {
 	}
 	s.mu.Unlock()
 	for _, key := range keys {
-		if err := s.Unpin(key, p); err != nil && !errors.Is(err, errNoPin) {
+		if _, err := s.Unpin(key, p); err != nil && !errors.Is(err, errNoPin) {
 			s.log.Error("deleting what was kept for a partner who has left", "partner", p, "error", err)
 		}
 	}
@@ -96,7 +96,7 @@ func (s *Seeder) wipe(epoch uint64) error {
 	feeds := 0
 	for _, key := range s.store.Feeds() {
 		for _, p := range s.partnersOf(key) {
-			if err := s.Unpin(key, p); err != nil && !errors.Is(err, errNoPin) {
+			if _, err := s.Unpin(key, p); err != nil && !errors.Is(err, errNoPin) {
 				return fmt.Errorf("wiping: %w", err)
 			}
 		}

@@ -163,14 +163,14 @@ func (s *Seeder) blobsOf(key feed.Key) (feed.Key, bool) {
 }
 
 // Unpin ends a partner's pin, and for a Hyperdrive that of its blobs. The feed is
-// deleted when nobody else pins it.
-func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) error {
+// deleted when nobody else pins it. What it returns is to be signed.
+func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) (identity.Deletion, error) {
 	s.pinMu.Lock()
 	defer s.pinMu.Unlock()
 	if h := s.heldPin(key, partner); h != nil && h.tracker.Pin().Drive {
 		if blobs, ok := s.blobsOf(key); ok {
-			if err := s.unpin(blobs, partner); err != nil && !errors.Is(err, errNoPin) {
-				return err
+			if _, err := s.unpin(blobs, partner); err != nil && !errors.Is(err, errNoPin) {
+				return identity.Deletion{}, err
 			}
 		}
 	}
@@ -178,12 +178,12 @@ func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) error {
 }
 
 // unpin ends one pin. pinMu is held.
-func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) error {
+func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) (done identity.Deletion, err error) {
 	s.mu.Lock()
 	k := s.feeds[key]
 	if k == nil || k.pins[partner] == nil {
 		s.mu.Unlock()
-		return errNoPin
+		return done, errNoPin
 	}
 	h := k.pins[partner]
 	delete(k.pins, partner)
@@ -195,7 +195,7 @@ func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) error {
 	s.mu.Unlock()
 
 	if err := s.store.DeletePin(key, partner); err != nil {
-		return fmt.Errorf("unpinning feed %s: %w", key.DiscoveryKey(), err)
+		return done, fmt.Errorf("unpinning feed %s: %w", key.DiscoveryKey(), err)
 	}
 	if last {
 		for _, stop := range k.unwatch {
@@ -203,7 +203,7 @@ func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) error {
 		}
 		s.exchange.Remove(key)
 		if err := s.store.Delete(key); err != nil {
-			return fmt.Errorf("deleting feed %s: %w", key.DiscoveryKey(), err)
+			return done, fmt.Errorf("deleting feed %s: %w", key.DiscoveryKey(), err)
 		}
 	} else {
 		s.reconsider(key) // it may have been this pin that was open
@@ -211,7 +211,7 @@ func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) error {
 	s.ledger.RemoveFeed(partner, charged)
 	s.log.Info("feed unpinned", "feed", key.DiscoveryKey(), "partner", partner, "deleted", last)
 	s.retryAll() // there is room now
-	return nil
+	return identity.Deletion{Box: s.key, Partner: partner, Feed: key, Bytes: charged, Gone: last, Deleted: time.Now()}, nil
 }
 
 // charge brings what a partner is charged for a pin up to bytes.

@@ -266,8 +266,9 @@ func TestBoxKeepsAFeed(t *testing.T) {
 	if u := c.Welcome.Usage; u.UsedBytes != 20_000 || u.Feeds != 1 || u.QuotaBytes != 1<<20 {
 		t.Errorf("usage after a restart = %+v", u)
 	}
-	if err := c.Unpin(t.Context(), l.Key()); err != nil {
-		t.Fatal(err)
+	done, _, err := c.Unpin(t.Context(), c.Welcome.Partner, l.Key())
+	if err != nil || done.Bytes != 20_000 || !done.Gone || done.Box != c.Key() || time.Since(done.Deleted) > time.Minute {
+		t.Fatalf("the box's word about the deletion: %+v, %v", done, err)
 	}
 	if entries, _ := os.ReadDir(filepath.Join(b.state, "store", "feeds")); len(entries) != 0 {
 		t.Errorf("%d feeds lie on the disk after the last was unpinned", len(entries))
@@ -304,7 +305,7 @@ func TestCase40OthersFeed(t *testing.T) {
 	if pins, err := other.Pins(t.Context()); err != nil || len(pins) != 0 {
 		t.Errorf("another partner sees %d pins, %v", len(pins), err)
 	}
-	if err := other.Unpin(t.Context(), l.Key()); !hasCode(err, api.NotFound) {
+	if _, _, err := other.Unpin(t.Context(), other.Welcome.Partner, l.Key()); !hasCode(err, api.NotFound) {
 		t.Errorf("unpinning another's pin = %v, want %s", err, api.NotFound)
 	}
 	r := client.NewReader(replicate.Config{})
@@ -469,7 +470,7 @@ func TestCase35Loop(t *testing.T) {
 		stop := push(t, c, l)
 		wait(t, c, l.Key(), pin.Complete, 4)
 		stop()
-		if err := c.Unpin(t.Context(), l.Key()); err != nil {
+		if _, _, err := c.Unpin(t.Context(), c.Welcome.Partner, l.Key()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -486,14 +487,14 @@ func TestCase35Loop(t *testing.T) {
 		if _, err := other.Pin(t.Context(), l.Key(), api.PinRequest{}); stopped(err) {
 			break
 		}
-		if err := other.Unpin(t.Context(), l.Key()); err != nil {
+		if _, _, err := other.Unpin(t.Context(), other.Welcome.Partner, l.Key()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if pins < 6 || pins > 100 {
 		t.Errorf("%d pins in a loop, want six and hardly more", pins)
 	}
-	if err := c.Unpin(t.Context(), kept.Key()); err != nil {
+	if _, _, err := c.Unpin(t.Context(), c.Welcome.Partner, kept.Key()); err != nil {
 		t.Errorf("unpinning meanwhile: %v", err)
 	}
 }

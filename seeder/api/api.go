@@ -90,6 +90,12 @@ type Receipt struct {
 	Receipt string `json:"receipt"`
 }
 
+// Deletion answers a request to end a pin: a signed statement (identity.Deletion)
+// as text.
+type Deletion struct {
+	Deletion string `json:"deletion"`
+}
+
 // BoxStatus is how a box stands. Partners get theirs without the parts about others.
 type BoxStatus struct {
 	ID      string    `json:"id"` // the box ID, a libp2p peer ID

@@ -134,9 +134,26 @@ func (b *Box) Pin(ctx context.Context, key feed.Key, req api.PinRequest) (st pin
 	return st, err
 }
 
-// Unpin ends the pin; the box deletes what nobody else pins.
-func (b *Box) Unpin(ctx context.Context, key feed.Key) error {
-	return b.call(ctx, http.MethodDelete, api.PinPath(key), nil, nil)
+// Unpin ends the pin; the box deletes what nobody else pins. It returns the box's
+// signed word about that, and checks it: the signature, the partner, and the feed. A
+// word that does not fit is an error after the pin has ended.
+func (b *Box) Unpin(ctx context.Context, partner identity.PartnerKey, key feed.Key) (identity.Deletion, identity.Statement, error) {
+	var body api.Deletion
+	if err := b.call(ctx, http.MethodDelete, api.PinPath(key), nil, &body); err != nil {
+		return identity.Deletion{}, identity.Statement{}, err
+	}
+	st, err := identity.ParseStatement([]byte(body.Deletion))
+	var d identity.Deletion
+	if err == nil {
+		d, err = identity.OpenDeletion(st, b.Key())
+	}
+	if err == nil && (d.Partner != partner || d.Feed != key) {
+		err = fmt.Errorf("it is about feed %s of %s", d.Feed.DiscoveryKey(), d.Partner)
+	}
+	if err != nil {
+		return identity.Deletion{}, st, fmt.Errorf("box %s has ended the pin, and its word about that is no good: %w", b.peer, err)
+	}
+	return d, st, nil
 }
 
 // Receipt asks for the box's signed word about a feed, and checks it: the

@@ -323,6 +323,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add(must(f)(identity.SignGrant(operatorPrivate, testGrant())).Body)
 	f.Add(must(f)(identity.SignDeviceCert(partnerPrivate, testCert())).Body)
 	f.Add(must(f)(identity.SignReceipt(boxPrivate, testReceipt())).Body)
+	f.Add(must(f)(identity.SignDeletion(boxPrivate, testDeletion())).Body)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		same := func(again identity.Statement, err error) {
 			t.Helper()
@@ -343,6 +344,11 @@ func FuzzBodies(f *testing.F) {
 		if st, err := identity.Sign("cobox/receipt/v1", body, identity.Box, boxPrivate); err == nil {
 			if r, err := identity.OpenReceipt(st, box); err == nil {
 				same(identity.SignReceipt(boxPrivate, r))
+			}
+		}
+		if st, err := identity.Sign("cobox/deletion/v1", body, identity.Box, boxPrivate); err == nil {
+			if d, err := identity.OpenDeletion(st, box); err == nil {
+				same(identity.SignDeletion(boxPrivate, d))
 			}
 		}
 	})

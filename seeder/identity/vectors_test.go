@@ -49,6 +49,7 @@ func TestVectors(t *testing.T) {
 		{1, must(t)(identity.SignReceipt(boxPrivate, testReceipt()))},
 		{3, must(t)(identity.SignRevoked(partnerPrivate, testRevoked()))},
 		{3, must(t)(identity.SignKeepers(partnerPrivate, testKeepers()))},
+		{1, must(t)(identity.SignDeletion(boxPrivate, testDeletion()))},
 		{1, must(t)(identity.SignAuditAnswer(boxPrivate, testAuditAnswer()))},
 		{3, must(t)(identity.SignRevoked(partnerPrivate, identity.Revoked{Partner: partner, Issued: issued, Counter: 1}))},
 	}

@@ -12,6 +12,7 @@ import (
 	"cobox/seeder/cli"
 	"cobox/seeder/client"
 	"cobox/seeder/feed"
+	"cobox/seeder/identity"
 	"cobox/seeder/pin"
 )
 
@@ -92,14 +93,17 @@ func (f *foreign) unpin(ctx context.Context, c *cli.Call) error {
 		return err
 	}
 	return with(ctx, c, func(b *client.Box) error {
-		if err := b.Unpin(ctx, key); err != nil {
+		h, err := openHome()
+		if err != nil {
 			return err
 		}
-		result := struct {
-			Box  string `json:"box"`
-			Feed string `json:"feed"`
-		}{b.ID(), key.String()}
-		return c.Print(result, func(w io.Writer) { fmt.Fprintf(w, "box %s keeps %s no longer\n", b.ID(), key) })
+		done, err := h.endPin(ctx, b, key)
+		if err != nil {
+			return err
+		}
+		return c.Print(endedBy(b, done), func(w io.Writer) {
+			fmt.Fprintf(w, "box %s keeps %s no longer: %s\n", b.ID(), key, wordsOf([]identity.Deletion{done}))
+		})
 	})
 }
 

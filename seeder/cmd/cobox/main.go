@@ -21,6 +21,7 @@ func program() *cli.Program {
 			spaceCommand(),
 			pinCommand(),
 			unpinCommand(),
+			moveCommand(),
 			pinsCommand(),
 			backupCommand(),
 			watchCommand(),

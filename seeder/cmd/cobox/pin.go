@@ -118,7 +118,8 @@ func unpinCommand() cli.Command {
 	return cli.Command{
 		Name: "unpin", Args: "(NAME | -feed KEY | -drive KEY) BOX", Short: "have a box delete a space or a feed",
 		Help: `
-Ends what "cobox pin" began: the box deletes what it keeps of the space or feed.
+Ends what "cobox pin" began: the box deletes what it keeps of the space or feed, and
+signs that it did; its word is kept. To have another box take over, use cobox move.
 
 	cobox unpin documents 12D3KooW...
 	cobox unpin -drive 8f3a... 12D3KooW...`,
@@ -144,20 +145,17 @@ Ends what "cobox pin" began: the box deletes what it keeps of the space or feed.
 				return err
 			}
 			defer b.Close()
-			for _, key := range keys {
-				err := b.Unpin(ctx, key)
-				if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.NotFound {
-					continue // it did not keep this one
-				}
-				if err != nil {
-					return fmt.Errorf("unpinning on box %s: %w", b.ID(), err)
-				}
+			done, err := s.h.endPins(ctx, b, keys)
+			if err != nil {
+				return err
 			}
 			sp.Boxes = slices.DeleteFunc(sp.Boxes, func(t string) bool { return t == c.Args[1] })
 			if err := s.h.writeSpace(sp); err != nil {
 				return err
 			}
-			return c.Print(sp, func(w io.Writer) { fmt.Fprintf(w, "box %s keeps %s no longer\n", b.ID(), sp.Name) })
+			return c.Print(endedBy(b, done...), func(w io.Writer) {
+				fmt.Fprintf(w, "box %s keeps %s no longer: %s\n", b.ID(), sp.Name, wordsOf(done))
+			})
 		},
 	}
 }

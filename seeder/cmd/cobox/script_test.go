@@ -52,7 +52,8 @@ func TestStories(t *testing.T) {
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			e.Setenv("COBOX_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("COBOXCTL_HOME", filepath.Join(e.WorkDir, "operator"))
-			e.Values[boxKey{}] = &running{}
+			e.Values[boxKey{}] = make(map[string]*running)
+			e.Setenv("BOXNAME", "box")
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -73,7 +74,15 @@ type running struct {
 	addr string
 }
 
-func boxOf(ts *testscript.TestScript) *running { return ts.Value(boxKey{}).(*running) }
+// boxOf returns the box that $BOXNAME names: a story may have several.
+func boxOf(ts *testscript.TestScript) *running {
+	all := ts.Value(boxKey{}).(map[string]*running)
+	name := ts.Getenv("BOXNAME")
+	if all[name] == nil {
+		all[name] = &running{}
+	}
+	return all[name]
+}
 
 func (r *running) end(ts *testscript.TestScript, how os.Signal) {
 	if r.cmd == nil {
@@ -89,7 +98,7 @@ func (r *running) end(ts *testscript.TestScript, how os.Signal) {
 
 func startBox(ts *testscript.TestScript, _ bool, args []string) {
 	r := boxOf(ts)
-	state := ts.MkAbs("box")
+	state := ts.MkAbs(ts.Getenv("BOXNAME"))
 	out, err := command(ts, "coboxctl", "init").Output()
 	ts.Check(err)
 	listen := "/ip4/127.0.0.1/tcp/0"

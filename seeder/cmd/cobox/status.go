@@ -25,6 +25,7 @@ type boxState struct {
 	Used    uint64        `json:"usedBytes"`
 	Quota   uint64        `json:"quotaBytes"`
 	Receipt time.Time     `json:"receipt,omitzero"` // when it last signed for something new
+	Newest  time.Time     `json:"newest,omitzero"`  // when what it signed for came, as far as it tells
 	Behind  behind        `json:"behind"`
 	Audits  audit.Verdict `json:"audits"`
 	Proven  time.Time     `json:"provenRestore,omitzero"` // the last drill that it passed
@@ -117,7 +118,7 @@ func (s *session) spaceState(ctx context.Context, sp *spaceFile) (*spaceState, e
 			b.Proven = record.Drill.Time
 		}
 		b.Behind = b.lacks(newest)
-		copies[i] = audit.Copy{Box: shortBox(b.Box), Signed: b.Receipt, Behind: b.Behind.Blocks, Trouble: b.Error, Audits: b.Audits}
+		copies[i] = audit.Copy{Box: shortBox(b.Box), Signed: b.signedFor(), Behind: b.Behind.Blocks, Trouble: b.Error, Audits: b.Audits}
 		for _, p := range b.Pins {
 			if copies[i].Trouble == "" && p.State != pin.Complete && p.State != pin.Queued && p.State != pin.Replicating {
 				copies[i].Trouble = p.Why
@@ -206,6 +207,9 @@ func (s *session) boxState(ctx context.Context, sp *spaceFile, name string) (st 
 				continue
 			}
 			st.Pins = append(st.Pins, p)
+			if p.State == pin.Complete && p.Newest.After(st.Newest) {
+				st.Newest = p.Newest
+			}
 			if err := s.askReceipt(ctx, b, &st, p); err != nil {
 				return fail(err)
 			}
@@ -234,6 +238,16 @@ func (s *session) askReceipt(ctx context.Context, b *client.Box, st *boxState, p
 	return s.h.keepReceipt(r, text)
 }
 
+// signedFor returns when the box signed for its newest state. A receipt may have been
+// asked for long after that state came: then the state's age is what counts, or a timer
+// for backups that no longer runs would not show.
+func (b *boxState) signedFor() time.Time {
+	if !b.Newest.IsZero() && b.Newest.Before(b.Receipt) {
+		return b.Newest
+	}
+	return b.Receipt
+}
+
 // signed notes when the box last signed for something new.
 func (b *boxState) signed() {
 	for _, r := range b.receipts {
@@ -253,7 +267,7 @@ func printSpace(w io.Writer, st *spaceState, now time.Time) {
 		if b.Receipt.IsZero() {
 			fmt.Fprintln(w, "  no receipt yet")
 		} else {
-			fmt.Fprintf(w, "  newest receipt: %s; behind: %s\n", cli.FormatAgo(b.Receipt), b.Behind)
+			fmt.Fprintf(w, "  newest receipt: %s; behind: %s\n", cli.FormatAgo(b.signedFor()), b.Behind)
 		}
 		fmt.Fprintf(w, "  audits: %s; restore proven: %s\n", auditText(b.Audits), cli.FormatAgo(b.Proven))
 		if b.Error != "" {
