@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -107,20 +108,35 @@ func startBox(ctx context.Context, j job, operator string) (*boxProcess, error) 
 		return nil, err
 	}
 	b := &boxProcess{state: state}
-	b.cmd = exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", state, "-operator", operator,
+	return b, b.start(ctx, j, operator)
+}
+
+// start runs the box on its state.
+func (b *boxProcess) start(ctx context.Context, j job, operator string) error {
+	b.cmd = exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", b.state, "-operator", operator,
 		"-listen", "/ip4/127.0.0.1/tcp/0", "-mdns=off", "-dht=server")
 	b.cmd.Stderr = &b.log
 	if err := b.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	for range 200 {
-		out, err := exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", state, "-status", "-json").Output()
+	var out []byte
+	var err error
+	for range 1200 {
+		out, err = exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", b.state, "-status", "-json").Output()
 		if err == nil {
-			return b, json.Unmarshal(out, &b.BoxStatus)
+			return json.Unmarshal(out, &b.BoxStatus)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return nil, fmt.Errorf("the box does not answer: %w", b.end())
+	return fmt.Errorf("the box does not answer: %w\n%s", errors.Join(err, b.end()), b.log.String())
+}
+
+// stop ends the box in order, and leaves its state.
+func (b *boxProcess) stop() error {
+	if err := b.cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return b.cmd.Wait()
 }
 
 // end kills the box and removes its state; the error is what it logged.
@@ -146,18 +162,8 @@ func idle(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(2 * time.Second) // it has started
-	const watched = 10 * time.Second
-	s, err := usage.Sample(b.cmd.Process.Pid)
-	if err != nil {
+	if err := watchIdle(b); err != nil {
 		return err
 	}
-	time.Sleep(watched)
-	u, err := s.End()
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\na box with nothing to do: %.0f MB resident at most (%.0f MB anonymous), %.2f %% of a core over %v\n",
-		float64(u.Peak)/1e6, float64(u.Anonymous)/1e6, 100*u.CPU.Seconds()/watched.Seconds(), watched)
 	return b.end()
 }

@@ -55,13 +55,15 @@ func newPartner() (*partner, error) {
 func (p *partner) operatorText() string { return identity.OperatorKeyOf(p.operator).String() }
 
 // grant gives the partner room on a box, over its socket.
-func (p *partner) grant(ctx context.Context, b *boxProcess) error {
+func (p *partner) grant(ctx context.Context, b *boxProcess) error { return p.grantFeeds(ctx, b, 10) }
+
+func (p *partner) grantFeeds(ctx context.Context, b *boxProcess, feeds int) error {
 	box, err := identity.ParseBoxKey(b.ID)
 	if err != nil {
 		return err
 	}
 	st, err := identity.SignGrant(p.operator, identity.Grant{
-		Box: box, Partner: identity.PartnerKeyOf(p.partner), QuotaBytes: 1 << 40, MaxFeeds: 10, Issued: time.Now(),
+		Box: box, Partner: identity.PartnerKeyOf(p.partner), QuotaBytes: 1 << 40, MaxFeeds: feeds, Issued: time.Now(),
 	})
 	if err != nil {
 		return err

@@ -19,15 +19,20 @@ func main() {
 	size := flag.Int("mib", 1024, "how many `MiB` to move")
 	block := flag.Int("block", 64<<10, "the size of a block in `bytes`")
 	rounds := flag.Int("rounds", 3, "`times` to measure; the median is shown")
+	feeds := flag.Int("feeds", 0, "instead: measure a box that keeps so many `feeds` and has nothing to do")
 	sink := flag.Bool("sink", false, "be the other end of the bare stream (for internal use)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if *sink {
+	j := job{bin: *bin, blocks: *size << 20 / *block, block: *block, rounds: *rounds}
+	switch {
+	case *sink:
 		err = runSink(ctx)
-	} else {
-		err = run(ctx, job{bin: *bin, blocks: *size << 20 / *block, block: *block, rounds: *rounds})
+	case *feeds > 0:
+		err = manyFeeds(ctx, j, *feeds)
+	default:
+		err = run(ctx, j)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
