@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"cobox/appliance/release"
 	"cobox/image/build"
@@ -47,13 +48,9 @@ firmware are not in it: they change when a card is flashed anew.
 			if len(c.Args) != 1 || len(keys) == 0 {
 				return cli.Misuse("release needs an image, and a -key or more")
 			}
-			var signers []note.Signer
-			for _, file := range keys {
-				s, err := readSigner(file)
-				if err != nil {
-					return err
-				}
-				signers = append(signers, s)
+			signers, err := readSigners(c, keys)
+			if err != nil {
+				return err
 			}
 			if out == "" {
 				out = strings.TrimSuffix(c.Args[0], filepath.Ext(c.Args[0])) + ".release"
@@ -100,29 +97,61 @@ firmware are not in it: they change when a card is flashed anew.
 // maxKeyFile bounds a file with a release key, in bytes.
 const maxKeyFile = 4 << 10
 
-func readSigner(path string) (note.Signer, error) {
+// readSigners reads release keys. For those with a passphrase it asks; one that opens
+// a key is tried on the next before.
+func readSigners(c *cli.Call, paths []string) (signers []note.Signer, err error) {
+	passphrase := ""
+	for _, path := range paths {
+		line, err := readKeyFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(line, sealedKey) {
+			secret, err := "", errPassphrase
+			if passphrase != "" {
+				secret, err = openKey(line, passphrase)
+			}
+			if errors.Is(err, errPassphrase) {
+				if passphrase, err = c.AskSecret("the passphrase of " + path); err != nil {
+					return nil, err
+				}
+				secret, err = openKey(line, passphrase)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("opening %s: %w", path, err)
+			}
+			line = secret
+		}
+		s, err := note.NewSigner(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s is no private release key", path) // not the reason: it may quote the key
+		}
+		signers = append(signers, s)
+	}
+	return signers, nil
+}
+
+// readKeyFile returns the line in a file with a release key.
+func readKeyFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the release key: %w", err)
+		return "", fmt.Errorf("reading the release key: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 || info.Size() > maxKeyFile {
-		return nil, cli.WithHint(fmt.Errorf("%s can be read by others, or is no release key", path), "a private key is for its owner alone: chmod 600 "+path)
+		return "", cli.WithHint(fmt.Errorf("%s can be read by others, or is no release key", path), "a private key is for its owner alone: chmod 600 "+path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the release key: %w", err)
+		return "", fmt.Errorf("reading the release key: %w", err)
 	}
-	s, err := note.NewSigner(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("%s is no private release key", path) // not the reason: it may quote the key
-	}
-	return s, nil
+	return strings.TrimSpace(string(text)), nil
 }
 
 func releaseKeysCommand() cli.Command {
 	var (
 		dir, name string
 		count     int
+		plain     bool
 	)
 	return cli.Command{
 		Name: "release-keys", Args: "-o DIR -name NAME", Short: "make keys for releases of one's own",
@@ -131,6 +160,9 @@ Makes three release keys, of which boxes want two: DIR/NAME-1.key to DIR/NAME-3.
 the public halves in DIR/release-keys, which go into images (mkimage build -keys).
 
 	mkimage release-keys -o ~/release -name example.org
+
+A passphrase is asked for, with which the private ones are encrypted; -plain makes them
+without.
 
 Whoever has two of them can change what your boxes run, once an operator has ordered
 the update. Take each to a place of its own, such as a stick in a drawer and another
@@ -141,6 +173,7 @@ image with the new ones, signed by the old ones.`,
 			fs.StringVar(&dir, "o", "", "the `folder` for the keys")
 			fs.StringVar(&name, "name", "", "whose keys they are: a `name` without spaces and plus signs, such as a domain")
 			fs.IntVar(&count, "count", 3, "how `many`")
+			fs.BoolVar(&plain, "plain", false, "do not encrypt the private keys: for trials, and where the medium is encrypted")
 		},
 		Run: func(_ context.Context, c *cli.Call) error {
 			if len(c.Args) > 0 || dir == "" || name == "" || strings.ContainsAny(name, "+/ \t\n") {
@@ -149,12 +182,12 @@ image with the new ones, signed by the old ones.`,
 			if count < 1 || count > release.MaxKeys {
 				return cli.Misuse("-count is 1 to %d", release.MaxKeys)
 			}
-			return makeKeys(c, dir, name, count)
+			return makeKeys(c, dir, name, count, plain)
 		},
 	}
 }
 
-func makeKeys(c *cli.Call, dir, name string, count int) error {
+func makeKeys(c *cli.Call, dir, name string, count int, plain bool) error {
 	if repo, ok := inGit(dir); ok {
 		return cli.WithHint(fmt.Errorf("%s is in the git repository %s: private keys would end up in it", dir, repo), "name a folder elsewhere")
 	}
@@ -164,6 +197,13 @@ func makeKeys(c *cli.Call, dir, name string, count int) error {
 	public := filepath.Join(dir, "release-keys")
 	if _, err := os.Lstat(public); !errors.Is(err, fs.ErrNotExist) {
 		return cli.WithHint(fmt.Errorf("%s is there already", public), "name another folder: keys that are in use must not be lost")
+	}
+	passphrase := ""
+	if !plain {
+		var err error
+		if passphrase, err = newPassphrase(c); err != nil {
+			return err
+		}
 	}
 	var all strings.Builder
 	result := struct {
@@ -175,6 +215,11 @@ func makeKeys(c *cli.Call, dir, name string, count int) error {
 		secret, verifier, err := note.GenerateKey(rand.Reader, keyName)
 		if err != nil {
 			return fmt.Errorf("making release keys: %w", err)
+		}
+		if !plain {
+			if secret, err = sealKey(secret, passphrase); err != nil {
+				return fmt.Errorf("encrypting a release key: %w", err)
+			}
 		}
 		file := filepath.Join(dir, keyName+".key")
 		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
@@ -194,6 +239,27 @@ func makeKeys(c *cli.Call, dir, name string, count int) error {
 		fmt.Fprintf(w, "public:  %s, for mkimage build -keys\n", public)
 		fmt.Fprintln(w, "now take each private key to a place of its own: see mkimage help release-keys")
 	})
+}
+
+// newPassphrase asks for a passphrase, twice where a person types it.
+func newPassphrase(c *cli.Call) (string, error) {
+	p, err := c.AskSecret("a passphrase for the private keys")
+	if err != nil {
+		return "", err
+	}
+	if utf8.RuneCountInString(p) < minPassphrase {
+		return "", cli.WithHint(fmt.Errorf("the passphrase has fewer than %d characters", minPassphrase), "take some words that nobody would put together; -plain makes keys without")
+	}
+	if c.Terminal() {
+		again, err := c.AskSecret("the same again")
+		if err != nil {
+			return "", err
+		}
+		if again != p {
+			return "", errors.New("the two passphrases differ")
+		}
+	}
+	return p, nil
 }
 
 // inGit returns the git repository that a folder is in, or will be.

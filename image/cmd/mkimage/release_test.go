@@ -18,7 +18,8 @@ import (
 func TestRelease(t *testing.T) {
 	image, root := smallImage(t)
 	dir := filepath.Join(t.TempDir(), "keys")
-	if code, _, errOut := mkimage(t, "", "release-keys", "-o", dir, "-name", "example.org"); code != cli.Done {
+	const passphrase = "zwölf Boxkämpfer"
+	if code, _, errOut := mkimage(t, passphrase+"\n", "release-keys", "-o", dir, "-name", "example.org"); code != cli.Done {
 		t.Fatalf("code %d: %s", code, errOut)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "release-keys"))
@@ -31,12 +32,15 @@ func TestRelease(t *testing.T) {
 	}
 	private := func(n string) string { return filepath.Join(dir, "example.org-"+n+".key") }
 	for _, n := range []string{"1", "2", "3"} {
+		if text, err := os.ReadFile(private(n)); err != nil || strings.Contains(string(text), "PRIVATE") {
+			t.Errorf("key %s is not encrypted, %v", n, err)
+		}
 		if info, err := os.Stat(private(n)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("key %s: %v, %v", n, info, err)
 		}
 	}
 	out := filepath.Join(t.TempDir(), "x.release")
-	code, said, errOut := mkimage(t, "", "release", "-key", private("1"), "-key", private("3"), "-min-from", "3", "-o", out, image)
+	code, said, errOut := mkimage(t, passphrase+"\n", "release", "-key", private("1"), "-key", private("3"), "-min-from", "3", "-o", out, image)
 	if code != cli.Done || !strings.Contains(said, "version 7 (1.0)") {
 		t.Fatalf("code %d: %s%s", code, said, errOut)
 	}
@@ -59,7 +63,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("root of %d bytes, want %d, %v", len(rest), len(root), err)
 	}
 
-	if code, _, errOut := mkimage(t, "", "release", "-key", private("1"), "-o", out, image); code != cli.Done {
+	if code, _, errOut := mkimage(t, passphrase+"\n", "release", "-key", private("1"), "-o", out, image); code != cli.Done {
 		t.Errorf("code %d: %s", code, errOut)
 	}
 	if err := os.Chmod(private("2"), 0o644); err != nil {
@@ -68,6 +72,25 @@ func TestRelease(t *testing.T) {
 	repository := t.TempDir()
 	if err := os.Mkdir(filepath.Join(repository, ".git"), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	// Two keys of two people, and keys without a passphrase.
+	other := filepath.Join(t.TempDir(), "keys")
+	if code, _, errOut := mkimage(t, "another passphrase\n", "release-keys", "-o", other, "-name", "b"); code != cli.Done {
+		t.Fatalf("code %d: %s", code, errOut)
+	}
+	plain := filepath.Join(t.TempDir(), "keys")
+	if code, _, errOut := mkimage(t, "", "release-keys", "-plain", "-o", plain, "-name", "c"); code != cli.Done {
+		t.Fatalf("code %d: %s", code, errOut)
+	}
+	if code, said, errOut := mkimage(t, passphrase+"\nanother passphrase\n", "release", "-key", private("1"), "-key", filepath.Join(other, "b-2.key"),
+		"-key", filepath.Join(plain, "c-1.key"), "-o", out, image); code != cli.Done || !strings.Contains(said, "signed by 3") {
+		t.Errorf("code %d: %s%s", code, said, errOut)
+	}
+	for _, in := range []string{"", "another passphrase\n"} {
+		code, _, errOut := mkimage(t, in, "release", "-key", private("1"), "-o", out, image)
+		if code != cli.Failed || !strings.Contains(errOut, "passphrase") {
+			t.Errorf("opened with %q: code %d, %s", in, code, errOut)
+		}
 	}
 	for what, c := range map[string]struct {
 		says string
@@ -79,6 +102,7 @@ func TestRelease(t *testing.T) {
 		"no key":                {"-key", []string{"release", image}, cli.Usage},
 		"keys again":            {"there already", []string{"release-keys", "-o", dir, "-name", "example.org"}, cli.Failed},
 		"keys in git":           {"git repository", []string{"release-keys", "-o", filepath.Join(repository, "sub", "keys"), "-name", "x"}, cli.Failed},
+		"no passphrase":         {"passphrase", []string{"release-keys", "-o", filepath.Join(t.TempDir(), "x"), "-name", "x"}, cli.Failed},
 		"a name":                {"-name", []string{"release-keys", "-o", dir, "-name", "a b"}, cli.Usage},
 	} {
 		code, _, errOut := mkimage(t, "", c.args...)
