@@ -61,7 +61,11 @@ func (b Board) machine(s Setup, k loaded, console string) []string {
 		mac = usualMAC
 	}
 	args := append([]string{}, b.args...)
-	args = append(args, "-kernel", k.kernel, "-append", strings.Join(append(append([]string{k.cmdline}, b.param...), s.Param...), " "))
+	if s.UEFI {
+		args = append(args, "-drive", "if=pflash,format=raw,readonly=on,file="+uefi)
+	} else {
+		args = append(args, "-kernel", k.kernel, "-append", strings.Join(append(append([]string{k.cmdline}, b.param...), s.Param...), " "))
+	}
 	if k.tree != "" {
 		args = append(args, "-dtb", k.tree)
 	}
@@ -74,6 +78,9 @@ func (b Board) machine(s Setup, k loaded, console string) []string {
 	}
 	return append(args, "-device", fmt.Sprintf(b.network, mac), "-serial", "file:"+console)
 }
+
+// uefi is the firmware that the Debian package qemu-efi-aarch64 has.
+const uefi = "/usr/share/AAVMF/AAVMF_CODE.fd"
 
 // loaded is what the firmware takes from a card.
 type loaded struct{ kernel, tree, cmdline string }

@@ -22,7 +22,7 @@ var (
 	raspi    = flag.Bool("raspi", false, "boot a Raspberry Pi 3 in QEMU, too, which is slow")
 	cuts     = flag.Int("cuts", 3, "how often the power is cut while data comes in")
 	keep     = flag.String("keep", "", "leave what the boxes wrote to the console in this `folder`")
-	imageDir = flag.String("images", "", "take images from this `folder`, as cobox-BOARD.img, instead of making them; and the folder keys in it, as mkimage release-keys -name test.example makes it, with the public ones in the images")
+	imageDir = flag.String("images", "", "take images from this `folder`, as cobox-BOARD.img, instead of making them; and the folder keys in it, as mkimage release-keys -plain -name test.example makes it, with the public ones in the images")
 )
 
 // needBoot skips a test that boots a box, unless that was asked for.
@@ -95,7 +95,7 @@ var makeKeys = sync.OnceValues(func() (string, error) {
 		return filepath.Join(*imageDir, keysDir), err
 	}
 	keys := filepath.Join(dir, keysDir)
-	out, err := exec.Command(filepath.Join(dir, "mkimage"), "release-keys", "-o", keys, "-name", keyName).CombinedOutput()
+	out, err := exec.Command(filepath.Join(dir, "mkimage"), "release-keys", "-plain", "-o", keys, "-name", keyName).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("mkimage release-keys: %w\n%s", err, out)
 	}
@@ -128,16 +128,16 @@ func TestMain(m *testing.M) {
 // A story is one box with the people around it.
 type story struct {
 	*testing.T
-	dir   string
-	card  boottest.Card
-	board boottest.Board
-	times *boottest.TimeServer
-	guest *boottest.Guest
-	addr  string // with the box ID
-	boots int
-	mac   string
-	// watchdog says that the machine has one.
-	watchdog bool
+	dir      string
+	card     boottest.Card
+	board    boottest.Board
+	times    *boottest.TimeServer
+	guest    *boottest.Guest
+	addr     string // with the box ID
+	boots    int
+	mac      string
+	watchdog bool // the machine has one
+	uefi     bool // it is started by UEFI
 }
 
 func newStory(t *testing.T, b boottest.Board) *story {
@@ -185,7 +185,7 @@ func (s *story) switchOn() {
 		s.Fatal(err)
 	}
 	g, err := boottest.Boot(s.Context(), boottest.Setup{
-		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog,
+		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi,
 		Param: []string{"cobox.log=console", fmt.Sprintf("cobox.ntp=10.0.2.2:%d", s.times.Port())},
 	})
 	if err != nil {

@@ -37,6 +37,9 @@ type Setup struct {
 	// that are free. A box that is switched on again is found where it was with
 	// those of [Guest.Ports].
 	Ports map[string]int
+	// UEFI has the machine started by real firmware, which starts the loader on the card:
+	// parameters are those on the card alone. For [Virt].
+	UEFI bool
 	// Watchdog gives the machine one, which ends it after 30 s without a sign of life.
 	Watchdog bool
 	// Disks are files with USB disks.
@@ -57,12 +60,16 @@ type Guest struct {
 }
 
 // forwarded are the guest's ports that this computer passes on.
-var forwarded = []string{"tcp/4001", "udp/4001", "tcp/4002", "tcp/80"}
+var forwarded = []string{"tcp/4001", "udp/4001", "tcp/4002", "tcp/80", "tcp/9100"}
 
 // Boot switches a box on. It runs until [Guest.Kill], [Guest.Wait], or until ctx is done.
 func Boot(ctx context.Context, s Setup) (*Guest, error) {
 	g := &Guest{ports: make(map[string]int), monitor: filepath.Join(s.Dir, "qmp"), ended: make(chan struct{})}
-	kernel, err := loadKernel(s)
+	var kernel loaded
+	var err error
+	if !s.UEFI {
+		kernel, err = loadKernel(s)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading the kernel from the card: %w", err)
 	}

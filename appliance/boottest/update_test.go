@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cobox/appliance/boottest"
+	"cobox/appliance/health"
 	"cobox/appliance/perm"
 	"cobox/appliance/slots"
 	"cobox/provision/control"
@@ -52,6 +56,7 @@ func TestUpdate(t *testing.T) {
 	if st := s.status(); st.Authority.Role != "owner" || st.Authority.Passive || len(st.Authority.Troubles) > 0 {
 		t.Errorf("after the update: %+v", st)
 	}
+	s.wantFinding(health.UpdateSettled)
 	s.awaitPins()
 	restored := filepath.Join(s.dir, "restored")
 	s.run(nil, "", "cobox", "restore", "-space", "documents", restored)
@@ -74,6 +79,46 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("the box says of the update %+v", sys.Update)
 	}
 	s.run(nil, "", "cobox", "backup", "documents")
+	s.wantFinding(health.UpdateRolledBack)
+	s.run(nil, "", "coboxctl", "set", "-addr", s.addr, "metrics-lan", "on")
+	page := s.metrics()
+	for _, want := range []string{`cobox_update_state{state="rolled-back"} 1`, `cobox_boot_info{cause="updated",slot="b"} 1`} {
+		if !strings.Contains(page, want+"\n") {
+			t.Errorf("the metrics do not say %s", want)
+		}
+	}
+}
+
+// wantFinding sees to it that the box's own report on its health has a finding.
+func (s *story) wantFinding(want health.Finding) {
+	s.Helper()
+	var st struct{ Health health.Report }
+	s.run(&st, "", "coboxctl", "status", "-addr", s.addr)
+	if !slices.ContainsFunc(st.Health.Checks, func(r health.Result) bool { return r.Finding == want }) {
+		s.Errorf("the box does not say %s: %+v", want, st.Health)
+	}
+}
+
+// metrics returns what Prometheus reads from the box.
+func (s *story) metrics() string {
+	s.Helper()
+	var scrape struct{ Token string }
+	s.retry("", "coboxctl", "prometheus", "-addr", s.addr)
+	s.run(&scrape, "", "coboxctl", "prometheus", "-addr", s.addr)
+	req, err := http.NewRequestWithContext(s.within(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", s.guest.Ports()["tcp/9100"]), nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+scrape.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
+		s.Fatalf("the metrics: %s, %v, %s", resp.Status, err, text)
+	}
+	return string(text)
 }
 
 // An updating is a coboxctl update that runs.
@@ -131,6 +176,7 @@ func (s *story) ends() {
 // update went.
 func (s *story) wantSystem(version uint64, state string) (sys control.System) {
 	s.Helper()
+	s.retry("", "coboxctl", "update", "-status", "-addr", s.addr) // one that has just come up lets nobody in
 	s.run(&sys, "", "coboxctl", "update", "-status", "-addr", s.addr)
 	if sys.Version != version || sys.Update.State != state {
 		s.Errorf("the box runs version %d, its latest update is %+v; want version %d, %q", sys.Version, sys.Update, version, state)
@@ -194,6 +240,27 @@ func (s *story) readSlot(slot, size int) ([]byte, error) {
 	return b, errors.Join(err, f.Close())
 }
 
+// TestUpdateUEFI is an update of a board that is started by UEFI: its loader reads
+// another file than the harness does, which has to say the same.
+func TestUpdateUEFI(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	good := makeRelease(t, variant{version: 1})
+	s.uefi = true
+	s.switchOn()
+	s.awaitBox()
+	s.pair()
+	u := s.update(good.file)
+	s.restarts("this system works, and is started from now on")
+	if err := u.wait(t); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStarted(slots.B)
+	s.cutPower()
+	s.switchOn()
+	s.awaitStatus()
+	s.wantSystem(good.system.Version, control.Settled)
+}
+
 // TestUpdateRefused: what no box is to run is refused, and the slot that does not run
 // is not even written to, unless it takes all of a release to find out.
 func TestUpdateRefused(t *testing.T) {
@@ -203,7 +270,7 @@ func TestUpdateRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := filepath.Join(s.dir, "their-keys")
-	if out, err := exec.Command(filepath.Join(dir, "mkimage"), "release-keys", "-o", theirs, "-name", keyName).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(dir, "mkimage"), "release-keys", "-plain", "-o", theirs, "-name", keyName).CombinedOutput(); err != nil {
 		t.Fatalf("mkimage release-keys: %v\n%s", err, out)
 	}
 	one := makeRelease(t, variant{version: 1, signers: []string{privateKey(keys(t), 2)}})
@@ -263,8 +330,7 @@ func TestUpdateRefused(t *testing.T) {
 func TestUpdateHangs(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	seeder := makeRelease(t, variant{version: 1, programs: map[string]string{"user/seederd": "hang"}})
-	ends := makeRelease(t, variant{version: 1, programs: map[string]string{"gokrazy/init": "crash"}})
-	hangs := makeRelease(t, variant{version: 1, programs: map[string]string{"gokrazy/init": "hang"}})
+	ends, hangs := makeRelease(t, all("crash")), makeRelease(t, all("hang"))
 	was := readBase(t).system
 	s.watchdog = true
 	s.switchOn()
@@ -307,6 +373,11 @@ func TestUpdateHangs(t *testing.T) {
 	s.restarts("a program that is there to hang")
 	s.cutPower()
 	back(u, "did not come as far as its first program")
+}
+
+// all is a system with nothing but bad programs: its first is enough.
+func all(how string) variant {
+	return variant{version: 1, programs: map[string]string{"gokrazy/init": how, "user/seederd": how, "user/provisiond": how}}
 }
 
 // TestUpdatePowerCut: the power goes away while a release is written, and while it is
