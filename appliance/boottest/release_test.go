@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type base struct {
 	system release.System
 	root   []byte
 	tree   []squashfs.Entry
+	packed map[string][]byte // variants, see [base.pack]
 }
 
 var (
@@ -45,7 +47,7 @@ func readBase(t *testing.T) *base {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	b := &base{}
+	b := &base{packed: make(map[string][]byte)}
 	if b.system, b.root, err = imagebuild.System(f, imagebuild.Size); err != nil {
 		t.Fatal(err)
 	}
@@ -113,20 +115,7 @@ func makeRelease(t *testing.T, v variant) made {
 	m := made{file: filepath.Join(t.TempDir(), "release"), system: b.system}
 	m.system.Version += v.version
 	m.system.Name = fmt.Sprintf("test-%d", v.version)
-	list := make([]squashfs.Entry, len(b.tree))
-	copy(list, b.tree)
-	for i, e := range list {
-		if "/"+e.Path == release.SystemFile {
-			list[i].Data = m.system.Append(nil)
-		}
-		if how := v.programs[e.Path]; how != "" {
-			list[i].Data = badProgram(t, how)
-		}
-	}
-	var err error
-	if m.root, err = squashfs.Make(list, time.Unix(int64(m.system.Version), 0)); err != nil {
-		t.Fatal(err)
-	}
+	m.root = b.pack(t, v, m.system)
 	board, err := imagebuild.FindBoard(b.system.Board)
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +145,30 @@ func makeRelease(t *testing.T, v variant) made {
 	}
 	t.Logf("a release of version %d was made in %.1f s", m.system.Version, time.Since(began).Seconds())
 	return m
+}
+
+// pack returns the root file system of a variant, which is made once.
+func (b *base) pack(t *testing.T, v variant, system release.System) []byte {
+	t.Helper()
+	key := fmt.Sprint(v.version, v.programs)
+	if root, ok := b.packed[key]; ok {
+		return root
+	}
+	list := slices.Clone(b.tree)
+	for i, e := range list {
+		if "/"+e.Path == release.SystemFile {
+			list[i].Data = system.Append(nil)
+		}
+		if how := v.programs[e.Path]; how != "" {
+			list[i].Data = badProgram(t, how)
+		}
+	}
+	root, err := squashfs.Make(list, time.Unix(int64(system.Version), 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.packed[key] = root
+	return root
 }
 
 // privateKey returns the file with a private release key of a folder.
