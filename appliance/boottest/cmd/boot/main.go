@@ -63,9 +63,6 @@ func run(ctx context.Context, image, name, dir string, log bool) (err error) {
 			return err
 		}
 	}
-	if err := printLabel(paper); err != nil {
-		return err
-	}
 	times, err := boottest.NewTimeServer()
 	if err != nil {
 		return err
@@ -84,12 +81,17 @@ func run(ctx context.Context, image, name, dir string, log bool) (err error) {
 		g.Kill()
 		return err
 	}
+	// After what the kernel says, of which there is a lot.
+	if err := printLabel(paper); err != nil {
+		g.Kill()
+		return err
+	}
 	fmt.Printf(`
 The box answers, %.1f s after power-on. Its card is %[2]s.
 Interrupt (^C) pulls its plug; the same command switches it on again, and a new box
-begins when %[3]s is removed. In another terminal, as its operator:
+begins when %[3]s is removed. In another terminal, in this folder, as its operator:
 
-  export COBOXCTL_HOME=%[3]s/operator COBOX_HOME=%[3]s/partner
+  export COBOXCTL_HOME=%[3]s/operator COBOX_HOME=%[3]s/partner PATH=$PWD/bin:$PATH
   coboxctl pair -addr %[4]s      # asks for the code on the label above
 
 From this computer are reached:
