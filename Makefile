@@ -174,6 +174,11 @@ vuln: ## known vulnerabilities in what our programs call; needs vuln.go.dev
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@hack/fuzz.sh $${FUZZTIME:-60s}
 
+# In pieces, so that all processors are used: a seed uses little more than one.
+.PHONY: torture
+torture: ## break boxes on purpose: SEEDS (100000) worlds, for FOR (no end) at the longest
+	@hack/rig/torture/run.sh $${SEEDS:-100000} $${FOR:-0}
+
 .PHONY: bench
 bench: build ## Go benchmarks, then ingest and restore of 1 GiB through a real box
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./seeder/...

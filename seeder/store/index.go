@@ -60,7 +60,7 @@ func badgerOptions(dir string, memTable int64) badger.Options {
 		WithNumMemtables(2).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(6).
-		WithBaseTableSize(4 << 20).
+		WithBaseTableSize(min(4<<20, memTable)).
 		WithBaseLevelSize(16 << 20).
 		WithValueLogFileSize(1 << 20). // nothing goes there: all values are small
 		WithBlockCacheSize(0).

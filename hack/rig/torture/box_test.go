@@ -25,7 +25,8 @@ type box struct {
 	w    *world
 	name string
 	key  ed25519.PrivateKey
-	boot int // how often it was started
+	boot int  // how often it was started
+	hurt bool // its disk failed in a way that only a restart mends
 
 	state string // the state folder
 	disk  *storetest.Disk
@@ -44,7 +45,7 @@ func (w *world) newBox(n int) (*box, error) {
 	if err := os.WriteFile(filepath.Join(b.state, "box.key"), b.key.Seed(), 0o600); err != nil {
 		return nil, err
 	}
-	return b, b.renewDisk()
+	return b, nil
 }
 
 func (b *box) id() swarm.PeerID { return idOf(b.key) }
@@ -63,7 +64,7 @@ func (b *box) start() error {
 	b.boot++
 	cfg := seeder.Config{
 		State: b.state, Operators: []identity.OperatorKey{identity.OperatorKeyOf(b.w.operator)},
-		Capacity: 1 << 30, ScrubRate: b.w.scrubRate, Log: b.w.logger(b.name),
+		Capacity: 1 << 30, ScrubRate: 1 << 20, Log: b.w.logger(b.name),
 		Outside: seeder.Outside{
 			Host: func(c swarm.Config) (seeder.Host, error) {
 				b.host = b.w.net.join(c)
@@ -127,6 +128,7 @@ func (b *box) check() error {
 	}
 	defer func() { _ = s.Close() }()
 	var errs []error
+	errs = append(errs, b.checkQuota(s, b.w.mallory.partner))
 	for _, p := range b.w.partners {
 		for _, l := range p.logs {
 			if err := b.checkLog(s, l); err != nil {

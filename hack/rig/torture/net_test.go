@@ -541,6 +541,13 @@ func (p *pipe) write(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// change changes how the network is.
+func (n *network) change(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fn()
+}
+
 func (n *network) slowness() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()

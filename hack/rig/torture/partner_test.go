@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +45,12 @@ func (p *partner) public() identity.PartnerKey { return identity.PartnerKeyOf(p.
 
 // grant has a box take in the operator's word for the partner.
 func (p *partner) grant(b *box) error {
+	quota := p.quota
+	if p.w.planted == overQuota {
+		quota *= 10
+	}
 	st, err := identity.SignGrant(p.w.operator, identity.Grant{
-		Box: identity.BoxKeyOf(b.key), Partner: p.public(), QuotaBytes: p.quota, MaxFeeds: 8, Issued: p.w.epoch,
+		Box: identity.BoxKeyOf(b.key), Partner: p.public(), QuotaBytes: quota, MaxFeeds: 8, Issued: p.w.epoch,
 	})
 	if err != nil {
 		return err
@@ -54,16 +59,28 @@ func (p *partner) grant(b *box) error {
 	return err
 }
 
-// start has the partner's computer go to all boxes, over and over.
-func (p *partner) start() error {
-	st, err := identity.SignDeviceCert(p.key, identity.DeviceCert{
-		Partner: p.public(), Device: identity.DeviceKeyOf(p.device), Scope: identity.ScopeFull, Issued: p.w.epoch,
+// join puts the partner's computer into the network.
+func (p *partner) join() error {
+	as := p
+	if p.w.planted == openDoor && p.name == "mallory" {
+		as = p.w.partners[0]
+	}
+	st, err := identity.SignDeviceCert(as.key, identity.DeviceCert{
+		Partner: as.public(), Device: identity.DeviceKeyOf(p.device), Scope: identity.ScopeFull, Issued: p.w.epoch,
 	})
 	if err != nil {
 		return err
 	}
 	p.host = p.w.net.join(swarm.Config{Key: p.device})
 	p.client = client.New(p.host, st.Append(nil))
+	return nil
+}
+
+// start has the partner's computer go to all boxes, over and over.
+func (p *partner) start() error {
+	if err := p.join(); err != nil {
+		return err
+	}
 	p.exchange = replicate.New(replicate.Config{Log: p.w.logger(p.name)})
 	for _, l := range p.logs {
 		p.exchange.Add(l, replicate.Options{Writer: true})
@@ -111,11 +128,27 @@ func (p *partner) end() error {
 	return p.host.Close()
 }
 
-// write appends some blocks to a log, unless the quota would not hold them.
+// write appends some blocks to a log, or truncates it first.
 func (p *partner) write(r *rand.Rand, l *log) {
 	l.change(func(w *storetest.Writer) {
+		if r.IntN(8) == 0 && !p.w.slowDisk {
+			w.Truncate(r.IntN(len(w.Blocks)+1), p.blocks(r)...)
+			return
+		}
 		w.Append(p.blocks(r)...)
 	})
+}
+
+// unpin takes a log from a box. The next session pins it again.
+func (p *partner) unpin(b *box, l *log) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	p.w.acks = slices.DeleteFunc(p.w.acks, func(a ack) bool { return a.box == b && a.log == l })
+	if c, err := p.client.Connect(ctx, b.id().String()); err == nil {
+		_ = c.Unpin(ctx, l.Key()) // whether it did is all the same: nothing is promised any more
+		c.Close()
+	}
+	p.host.cutAll(0)
 }
 
 func (p *partner) blocks(r *rand.Rand) [][]byte {
@@ -138,6 +171,7 @@ func (p *partner) ask(b *box) error {
 			return fmt.Errorf("%s asks %s for a receipt: %w", p.name, b.name, err)
 		}
 		if err == nil {
+			p.w.counts.acks.Add(1)
 			p.w.acks = append(p.w.acks, ack{b, l, r.Fork, r.Length, r.Root})
 		}
 	}

@@ -12,10 +12,14 @@ func TestFindsPlantedFaults(t *testing.T) {
 		plant plant
 	}{
 		{"a disk that does not sync", lyingDisk},
+		{"a block that is another than was verified", forger},
+		{"a quota that does not hold", overQuota},
+		{"a partner who reads what he must not", openDoor},
+		{"a file that stays open", openFile},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= plantedSeeds; seed++ {
-				if err := torture(t, seed, test.plant); err != nil {
+				if err := torture(t, seed, test.plant, new(counts)); err != nil {
 					t.Logf("found by seed %d: %v", seed, err)
 					return
 				}

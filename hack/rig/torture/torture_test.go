@@ -26,31 +26,44 @@ func TestTorture(t *testing.T) {
 		first, last = *oneSeed, *oneSeed
 	}
 	began := time.Now()
+	var c counts
 	n := uint64(0)
 	for seed := first; seed <= last && (*until == 0 || time.Since(began) < *until); seed++ {
 		n++
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			if err := torture(t, seed, nothing); err != nil {
+			if err := torture(t, seed, nothing, &c); err != nil {
 				t.Errorf("%v\nagain: go test ./hack/rig/torture -run TestTorture -seed %d", err, seed)
 			}
 		})
 	}
-	t.Logf("%d seeds in %v", n, time.Since(began).Round(time.Second))
+	t.Logf("%d seeds in %v: %v", n, time.Since(began).Round(time.Second), &c)
 }
 
+// patience is how long a seed may take by the clock outside of its world: one whose
+// clock stands still would never end.
+const patience = 5 * time.Minute
+
 // torture runs a seed.
-func torture(t *testing.T, seed uint64, planted plant) (err error) {
+func torture(t *testing.T, seed uint64, planted plant, c *counts) (err error) {
 	dir, err := os.MkdirTemp(tempDir(), "torture")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	w := &world{seed: seed, dir: dir, planted: planted, out: os.Stderr, r: rand.New(rand.NewPCG(seed, 0))}
-	synctest.Test(t, func(*testing.T) { err = w.run() })
-	if err == nil {
-		err = w.leaks()
+	watchdog := time.AfterFunc(patience, func() { panic(fmt.Sprintf("seed %d has not ended after %v", seed, patience)) })
+	defer watchdog.Stop()
+	w := &world{seed: seed, dir: dir, planted: planted, counts: c, out: os.Stderr, r: rand.New(rand.NewPCG(seed, 0))}
+	if err := w.build(); err != nil {
+		return err
 	}
-	return err
+	days := w.days()
+	for i, begin := range days {
+		synctest.Test(t, func(*testing.T) { err = w.day(begin, i == len(days)-1) })
+		if err != nil {
+			return fmt.Errorf("day %d of %d: %w", i+1, len(days), err)
+		}
+	}
+	return w.leaks()
 }
 
 // tempDir is in memory where that is possible: a seed syncs hundreds of times.

@@ -9,11 +9,14 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
+	"cobox/seeder/store/storetest"
 	"cobox/seeder/swarm"
 )
 
@@ -24,16 +27,33 @@ type world struct {
 	r       *rand.Rand // of the one who directs
 	out     io.Writer
 	planted plant
+	counts  *counts
+	// slowDisk says that syncs may take seconds; else feeds may be unpinned and
+	// truncated. Not both: these wait for a commit with a lock held, and the bubble's
+	// clock stands still while somebody waits for a lock.
+	slowDisk bool
+	leaked   *os.File // on purpose
 
-	net       *network
-	operator  ed25519.PrivateKey
-	epoch     time.Time // when all that is signed was signed
-	boxes     []*box
-	partners  []*partner
-	acks      []ack
-	rotten    map[rot]bool
-	died      chan *box // whose disk died by itself
-	scrubRate int
+	net      *network
+	operator ed25519.PrivateKey
+	epoch    time.Time // when all that is signed was signed
+	boxes    []*box
+	partners []*partner
+	mallory  *mallory
+	acks     []ack // what the boxes have promised
+	rotten   map[rot]bool
+	died     chan *box // whose disk died by itself
+}
+
+// counts say how much happened, so that a bench in which nothing goes wrong is seen
+// to be one.
+type counts struct {
+	days, crashes, diedInAStep, acks, cuts, rotten, garbled, pried, read atomic.Int64
+}
+
+func (c *counts) String() string {
+	return fmt.Sprintf("%d days, %d crashes of which %d at a step of the store, %d receipts, %d connections cut, %d bytes rotten; mallory changed %d frames, asked for others' pins %d times and for their blocks %d times",
+		c.days.Load(), c.crashes.Load(), c.diedInAStep.Load(), c.acks.Load(), c.cuts.Load(), c.rotten.Load(), c.garbled.Load(), c.pried.Load(), c.read.Load())
 }
 
 // A rot is a feed on a box some block of which has rotted.
@@ -50,6 +70,10 @@ type plant int
 const (
 	nothing   plant = iota
 	lyingDisk       // the disk says that it has synced, and has not
+	forger          // a byte of a block is another than was verified
+	overQuota       // a box is told of a larger quota than the bench knows
+	openDoor        // mallory has a certificate of another partner
+	openFile        // the bench leaves a file open
 )
 
 func keyOf(n byte) ed25519.PrivateKey {
@@ -77,32 +101,57 @@ func (f without) ReadDir(name string) ([]fs.DirEntry, error) {
 	return out, err
 }
 
-// build makes the boxes and partners, and starts them.
+// days draws how often all is switched off and on again, and what the clocks say
+// then. A clock may go back: boards have none that runs without power. The last day
+// is after all others.
+func (w *world) days() []time.Duration {
+	first := 30 * 24 * time.Hour
+	if w.r.IntN(6) > 0 {
+		return []time.Duration{first}
+	}
+	var list []time.Duration
+	latest := first
+	for _, d := range []time.Duration{0, first + time.Hour, 400 * 24 * time.Hour}[w.r.IntN(3):] {
+		list = append(list, d)
+		latest = max(latest, d)
+	}
+	w.r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return append(append([]time.Duration{first}, list...), latest+time.Hour)
+}
+
+// build makes the boxes and partners.
 func (w *world) build() error {
-	w.net = newNetwork(w.seed)
-	w.operator, w.epoch = keyOf(200), time.Now()
-	w.died = make(chan *box, events)
-	w.rotten, w.scrubRate = make(map[rot]bool), -1
-	for n := range 1 {
+	w.operator, w.rotten = keyOf(200), make(map[rot]bool)
+	w.epoch = time.Date(2000, 1, 20, 0, 0, 0, 0, time.UTC) // of the bubble's clock, before the first day
+	for n := range 1 + w.r.IntN(2) {
 		b, err := w.newBox(n)
 		if err != nil {
 			return err
 		}
 		w.boxes = append(w.boxes, b)
 	}
-	for n := range 1 {
+	for n := range 1 + w.r.IntN(2) {
 		p := w.newPartner(n, 64<<20)
 		for i := range 1 + w.r.IntN(2) {
 			p.logs = append(p.logs, newLog(fmt.Sprintf("%s/%d", p.name, i), byte(100+10*n+i)))
 		}
 		w.partners = append(w.partners, p)
 	}
+	w.mallory = w.newMallory()
+	w.slowDisk = w.r.IntN(2) == 0
+	return nil
+}
+
+// open switches everything on.
+func (w *world) open() error {
+	w.net = newNetwork(w.seed)
+	w.died = make(chan *box, events)
 	for _, b := range w.boxes {
-		if err := b.start(); err != nil {
+		if err := errors.Join(b.renewDisk(), b.start()); err != nil {
 			return err
 		}
-		for _, p := range w.partners {
-			if err := p.grant(b); err != nil {
+		for _, p := range append(w.partners, w.mallory.partner) {
+			if err := p.grant(b); err != nil && time.Now().After(w.epoch) {
 				return err
 			}
 		}
@@ -112,15 +161,42 @@ func (w *world) build() error {
 			return err
 		}
 	}
-	return nil
+	return w.mallory.start()
 }
 
-// events is how often something happens in a run.
+// shut switches everything off, and looks at what is left.
+func (w *world) shut() (err error) {
+	for _, p := range append(w.partners, w.mallory.partner) {
+		err = errors.Join(err, p.end())
+	}
+	for _, b := range w.boxes {
+		e := b.end()
+		if _, dead := b.disk.Died(); e != nil && !dead && !b.hurt {
+			err = errors.Join(err, fmt.Errorf("closing %s: %w", b.name, e))
+		}
+		if err == nil && w.planted == forger {
+			err = w.rot(b, w.partners[0].logs[0])
+			clear(w.rotten)
+		}
+		if err == nil && w.planted == openFile {
+			w.leaked, err = os.Open(filepath.Join(b.state, "box.key"))
+		}
+		if err == nil {
+			err = b.check()
+		}
+	}
+	return errors.Join(err, w.mallory.account())
+}
+
+// events is how often something happens in a day.
 const events = 25
 
-// run tells the story of a seed, and returns what broke.
-func (w *world) run() (err error) {
-	if err := w.build(); err != nil {
+// day tells the story of one day, whose clock begins some time after 2000, and
+// returns what broke.
+func (w *world) day(begin time.Duration, last bool) (err error) {
+	time.Sleep(begin)
+	w.counts.days.Add(1)
+	if err := w.open(); err != nil {
 		return err
 	}
 	for n := 0; n < events && err == nil; n++ {
@@ -129,19 +205,10 @@ func (w *world) run() (err error) {
 			err = w.event()
 		}
 	}
-	if err == nil {
+	if err == nil && last {
 		err = w.calm()
 	}
-	for _, p := range w.partners {
-		err = errors.Join(err, p.end())
-	}
-	for _, b := range w.boxes {
-		err = errors.Join(err, b.end())
-		if err == nil {
-			err = b.check()
-		}
-	}
-	return err
+	return errors.Join(err, w.shut())
 }
 
 // pause lets time pass. A box whose disk dies meanwhile is started again.
@@ -166,23 +233,80 @@ func (w *world) pause(d time.Duration) error {
 func (w *world) event() error {
 	p := w.partners[w.r.IntN(len(w.partners))]
 	b := w.boxes[w.r.IntN(len(w.boxes))]
+	l := p.logs[w.r.IntN(len(p.logs))]
 	switch n := w.r.IntN(100); {
-	case n < 40:
-		p.write(w.r, p.logs[w.r.IntN(len(p.logs))])
-	case n < 55:
+	case n < 30:
+		p.write(w.r, l)
+	case n < 42:
 		return p.ask(b)
-	case n < 70:
+	case n < 48:
+		w.mallory.scribble(w.r)
+	case n < 60:
+		w.counts.cuts.Add(1)
 		p.host.cutAll(time.Duration(w.r.IntN(2)*w.r.IntN(20)) * time.Second)
-	case n < 85:
+	case n < 70:
 		b.disk.CrashAfter(w.r.IntN(40), func() { w.died <- b })
-	default:
+	case n < 74:
 		return w.restart(b)
+	case n < 82:
+		w.net.change(func() { w.net.apart[[]swarm.PeerID{p.host.id, b.id()}[w.r.IntN(2)]] = w.r.IntN(2) == 0 })
+		p.host.cutAll(0)
+	case n < 86:
+		slow := []time.Duration{time.Millisecond, 20 * time.Millisecond, 3 * time.Second}[w.r.IntN(3)]
+		w.net.change(func() { w.net.slow = slow })
+	case n < 90:
+		full := w.r.IntN(2) == 0
+		b.disk.Faults(func(f *storetest.Faults) { f.Full = full })
+	case n < 93:
+		if !w.slowDisk {
+			p.unpin(b, l)
+			break
+		}
+		slow := time.Duration(w.r.IntN(2)*w.r.IntN(8000)) * time.Millisecond
+		b.disk.Faults(func(f *storetest.Faults) { f.SlowSync = slow })
+	case n < 95:
+		b.hurt = true
+		b.disk.Faults(func(f *storetest.Faults) { f.ReadOnly = true })
+	case n < 98:
+		return w.rot(b, l)
+	default:
+		w.mallory.host.cutAll(0)
 	}
 	return nil
 }
 
+// rot changes a byte of a feed's blocks behind the box's back.
+func (w *world) rot(b *box, l *log) error {
+	files, err := filepath.Glob(filepath.Join(b.state, "store", "feeds", l.Key().DiscoveryKey().String(), "*.blocks"))
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	f, err := os.OpenFile(files[w.r.IntN(len(files))], os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	at, c := w.r.Int64N(info.Size()), make([]byte, 1)
+	if _, err := f.ReadAt(c, at); err != nil {
+		return err
+	}
+	c[0] ^= 1 << w.r.IntN(8)
+	w.rotten[rot{b, l.Key()}] = true
+	w.counts.rotten.Add(1)
+	_, err = f.WriteAt(c, at)
+	return err
+}
+
 // restart takes the power from a box, and gives it back.
 func (w *world) restart(b *box) error {
+	w.counts.crashes.Add(1)
+	if _, dead := b.disk.Died(); dead {
+		w.counts.diedInAStep.Add(1)
+	}
 	if err := b.crash(time.Duration(w.r.IntN(2)*w.r.IntN(60)) * time.Second); err != nil {
 		return err
 	}
@@ -195,24 +319,34 @@ func (w *world) restart(b *box) error {
 
 // calm ends all faults, and waits until everything is on every box.
 func (w *world) calm() error {
+	w.net.change(func() {
+		clear(w.net.apart)
+		w.net.slow = 20 * time.Millisecond
+	})
 	for _, b := range w.boxes {
 		b.disk.CrashAfter(-1, nil)
-		if _, dead := b.disk.Died(); dead {
+		b.disk.Faults(func(f *storetest.Faults) { f.Full, f.SlowSync = false, 0 })
+		if _, dead := b.disk.Died(); dead || b.hurt || w.rots(b) {
 			if err := w.restart(b); err != nil {
 				return err
 			}
+			b.hurt = false
 		}
 	}
-	deadline := time.Now().Add(10 * time.Minute)
-	for {
-		missing := w.missing()
-		if missing == "" {
-			break
+	// A box that has begun anew reads all it has, and finds what has rotted.
+	if err := w.wait("the scrubs", func() string {
+		for _, b := range w.boxes {
+			if f := b.s.Figures(); f.Scrub.Running || f.Scrub.Finished.IsZero() {
+				return b.name + " is still scrubbing"
+			}
 		}
-		if time.Now().After(deadline) {
-			return errors.New("ten minutes after all faults have ended: " + missing)
-		}
-		time.Sleep(time.Second)
+		return ""
+	}); err != nil {
+		return err
+	}
+	clear(w.rotten)
+	if err := w.wait("everything", w.missing); err != nil {
+		return err
 	}
 	for _, p := range w.partners {
 		for _, b := range w.boxes {
@@ -222,6 +356,30 @@ func (w *world) calm() error {
 		}
 	}
 	return nil
+}
+
+func (w *world) rots(b *box) bool {
+	for r := range w.rotten {
+		if r.box == b {
+			return true
+		}
+	}
+	return false
+}
+
+// wait waits until nothing is missing.
+func (w *world) wait(what string, missing func() string) error {
+	deadline := time.Now().Add(10 * time.Minute)
+	for {
+		text := missing()
+		if text == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waiting for %s, ten minutes after all faults have ended: %s", what, text)
+		}
+		time.Sleep(time.Second)
+	}
 }
 
 // missing says what is not on the boxes yet; "" for nothing.

@@ -145,8 +145,10 @@ func (d *Disk) Crash(to string) error {
 		switch {
 		case e.IsDir():
 			return os.MkdirAll(target, 0o700)
-		case e.Name() == "spare" || !e.Type().IsRegular():
+		case !e.Type().IsRegular():
 			return nil
+		case e.Name() == "spare":
+			return os.Rename(path, target) // it is large, and holds nothing
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -1,0 +1,260 @@
+package torture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"cobox/seeder/api"
+	"cobox/seeder/client"
+	"cobox/seeder/identity"
+	"cobox/seeder/replicate"
+	"cobox/seeder/store/storetest"
+	"cobox/seeder/swarm"
+)
+
+// Mallory is a partner with a small quota who says what he likes: he writes more
+// than he may, contradicts himself, changes what goes over the wire, and tries to
+// read, list and delete what others have. He knows their feed keys.
+type mallory struct {
+	*partner
+	twin *log // another history of his first log
+
+	mu    sync.Mutex
+	deeds []error // what he did and must not have been able to; mu
+}
+
+const malloryQuota = 60_000
+
+func (w *world) newMallory() *mallory {
+	m := &mallory{partner: w.newPartner(9, malloryQuota)}
+	m.name = "mallory"
+	m.logs = []*log{newLog("mallory/0", 190), newLog("mallory/1", 191)}
+	m.twin = newLog("mallory/twin", 190)
+	return m
+}
+
+func (m *mallory) did(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deeds = append(m.deeds, fmt.Errorf("mallory "+format, args...))
+}
+
+func (m *mallory) start() error {
+	if err := m.join(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop = cancel
+	for _, b := range m.w.boxes {
+		r := chance(m.w.seed, m.name+" to "+b.name)
+		m.running.Go(func() {
+			for ctx.Err() == nil {
+				m.misbehave(ctx, b, r)
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Duration(r.IntN(6000)) * time.Millisecond):
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// misbehave does one thing that nobody should.
+func (m *mallory) misbehave(ctx context.Context, b *box, r *rand.Rand) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(1+r.IntN(20))*time.Second)
+	defer cancel()
+	if r.IntN(6) == 0 {
+		m.stranger(ctx, b)
+		return
+	}
+	c, err := m.client.Connect(ctx, b.id().String())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	for _, l := range m.logs {
+		_, _ = c.Pin(ctx, l.Key(), api.PinRequest{})
+	}
+	switch r.IntN(4) {
+	case 0:
+		m.pry(ctx, c, r)
+	case 1:
+		m.read(ctx, c, r)
+	default:
+		m.garble(ctx, b, r)
+	}
+}
+
+// victim picks a feed of somebody else's.
+func (m *mallory) victim(r *rand.Rand) (*partner, *log) {
+	p := m.w.partners[r.IntN(len(m.w.partners))]
+	return p, p.logs[r.IntN(len(p.logs))]
+}
+
+// pry asks the API for what is not his.
+func (m *mallory) pry(ctx context.Context, c *client.Box, r *rand.Rand) {
+	m.w.counts.pried.Add(1)
+	p, l := m.victim(r)
+	if pins, err := c.Pins(ctx); err == nil {
+		for _, st := range pins {
+			if st.Partner != m.public() {
+				m.did("was told of a pin of %s", st.Partner)
+			}
+		}
+	}
+	if err := c.Unpin(ctx, l.Key()); err == nil {
+		m.did("unpinned feed %s", l.name)
+	}
+	if _, _, err := c.Receipt(ctx, p.public(), l.Key()); err == nil {
+		m.did("has a receipt for feed %s", l.name)
+	}
+}
+
+// read asks for somebody else's feed over replication.
+func (m *mallory) read(ctx context.Context, c *client.Box, r *rand.Rand) {
+	m.w.counts.read.Add(1)
+	_, l := m.victim(r)
+	reader := client.NewReader(replicate.Config{})
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
+	var session sync.WaitGroup
+	session.Go(func() { _ = c.Replicate(ctx, reader.Exchange()) })
+	defer session.Wait()
+	if h, err := reader.Head(ctx, l.Key(), 0); err == nil && h.Length > 0 {
+		m.did("read the head of feed %s", l.name)
+	}
+	if _, err := reader.Block(ctx, l.Key(), 0); err == nil {
+		m.did("read block 0 of feed %s", l.name)
+	}
+	cancel()
+}
+
+// stranger comes without a grant, and without having said who he is.
+func (m *mallory) stranger(ctx context.Context, b *box) {
+	key := keyOf(250)
+	h := m.w.net.join(swarm.Config{Key: key})
+	defer func() { _ = h.Close() }()
+	st, err := identity.SignDeviceCert(key, identity.DeviceCert{
+		Partner: identity.PartnerKeyOf(key), Device: identity.DeviceKeyOf(key), Scope: identity.ScopeFull, Issued: m.w.epoch,
+	})
+	if err != nil {
+		panic(err) // the key is his own
+	}
+	if c, err := client.New(h, st.Append(nil)).Connect(ctx, b.id().String()); err == nil {
+		c.Close()
+		m.did("was welcome without a grant")
+	}
+	s, err := h.Open(ctx, b.id(), api.ReplicateProtocol)
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Reset() }()
+	_ = s.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if n, err := io.ReadFull(s, make([]byte, 32)); err == nil {
+		m.did("was answered by replication without a word of who he is, with %d bytes", n)
+	}
+}
+
+// garble replicates his logs, and changes what is said.
+func (m *mallory) garble(ctx context.Context, b *box, r *rand.Rand) {
+	s, err := m.host.Open(ctx, b.id(), api.ReplicateProtocol)
+	if err != nil {
+		return
+	}
+	conn, err := replicate.Secure(ctx, s, true, []byte(s.Local()), []byte(s.Remote()))
+	if err != nil {
+		_ = s.Reset()
+		return
+	}
+	x := replicate.New(replicate.Config{})
+	logs := []*log{m.logs[0], m.logs[1]}
+	if r.IntN(4) == 0 {
+		logs[0] = m.twin
+	}
+	for _, l := range logs {
+		x.Add(l, replicate.Options{Writer: true})
+	}
+	_ = x.Serve(ctx, &garbled{Conn: conn, counts: m.w.counts, r: r, every: 2 + r.IntN(20)}, replicate.Peer{Name: "box", Open: true})
+}
+
+// A garbled connection loses, repeats, swaps, cuts short and changes frames that
+// are written to it.
+type garbled struct {
+	replicate.Conn
+	counts *counts
+	r      *rand.Rand
+	every  int
+	held   []byte // a frame that goes after the next
+	old    []byte // one of before
+}
+
+func (g *garbled) WriteFrame(parts ...[]byte) error {
+	frame := bytes.Join(parts, nil)
+	if g.r.IntN(g.every) != 0 || len(frame) == 0 {
+		return g.pass(frame)
+	}
+	g.counts.garbled.Add(1)
+	switch g.r.IntN(8) {
+	case 0:
+		return nil
+	case 1:
+		return errors.Join(g.pass(frame), g.pass(frame))
+	case 2:
+		g.held = frame
+		return nil
+	case 3:
+		return g.pass(frame[:g.r.IntN(len(frame))])
+	case 4:
+		if g.old != nil {
+			return g.pass(g.old)
+		}
+	case 5:
+		junk := make([]byte, g.r.IntN(200))
+		for i := range junk {
+			junk[i] = byte(g.r.Uint32())
+		}
+		return g.pass(junk)
+	case 6:
+		frame = append(frame, frame[g.r.IntN(len(frame)):]...)
+	default:
+		for range 1 + g.r.IntN(3) {
+			frame[g.r.IntN(len(frame))] ^= 1 << g.r.IntN(8)
+		}
+	}
+	return g.pass(frame)
+}
+
+func (g *garbled) pass(frame []byte) error {
+	err := g.Conn.WriteFrame(frame)
+	if g.held != nil && err == nil {
+		err = g.Conn.WriteFrame(g.held)
+		g.held = nil
+	}
+	if g.r.IntN(4) == 0 {
+		g.old = bytes.Clone(frame)
+	}
+	return err
+}
+
+// scribble writes more than he may, and two histories.
+func (m *mallory) scribble(r *rand.Rand) {
+	l := m.logs[r.IntN(2)]
+	if r.IntN(4) == 0 {
+		l = m.twin
+	}
+	l.change(func(w *storetest.Writer) { w.Append(m.blocks(r)...) })
+}
+
+// account returns what he got away with.
+func (m *mallory) account() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(m.deeds...)
+}
