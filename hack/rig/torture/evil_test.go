@@ -109,7 +109,7 @@ func (m *mallory) pry(ctx context.Context, c *client.Box, r *rand.Rand) {
 			}
 		}
 	}
-	if err := c.Unpin(ctx, l.Key()); err == nil {
+	if _, _, err := c.Unpin(ctx, p.public(), l.Key()); err == nil {
 		m.did("unpinned feed %s", l.name)
 	}
 	if _, _, err := c.Receipt(ctx, p.public(), l.Key()); err == nil {

@@ -145,7 +145,7 @@ func (p *partner) unpin(b *box, l *log) {
 	defer cancel()
 	p.w.acks = slices.DeleteFunc(p.w.acks, func(a ack) bool { return a.box == b && a.log == l })
 	if c, err := p.client.Connect(ctx, b.id().String()); err == nil {
-		_ = c.Unpin(ctx, l.Key()) // whether it did is all the same: nothing is promised any more
+		_, _, _ = c.Unpin(ctx, p.public(), l.Key()) // whether it did is all the same: nothing is promised any more
 		c.Close()
 	}
 	p.host.cutAll(0)
