@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"cobox/appliance/ext4"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -36,14 +38,14 @@ func Mount(device, at string) Mounted {
 	if err != nil {
 		return Mounted{Reason: fmt.Sprintf("the card's data partition cannot be opened: %v", err)}
 	}
-	super, err := readSuperBlock(f)
+	super, err := ext4.Read(f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return Mounted{Reason: fmt.Sprintf("the card's data partition cannot be used, and was left as it is: %v", err)}
 	}
-	if !super.errors {
+	if !super.Damaged {
 		err = unix.Mount(device, at, "ext4", flags, options)
 		if err == nil {
-			return Mounted{Writable: true, Readable: true, Replayed: !super.clean}
+			return Mounted{Writable: true, Readable: true, Replayed: !super.Clean}
 		}
 	} else {
 		err = errors.New("the kernel has found damage in it")
