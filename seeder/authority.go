@@ -86,8 +86,10 @@ func askAccess(ctx context.Context, client *http.Client, epoch, seq uint64, ende
 // rights are closed. After an error the table does not count, and is to be
 // taken in again.
 func (s *Seeder) takeAccess(ctx context.Context, a *api.Access) error {
-	if err := s.wipe(a.Wiped); err != nil { // first: what comes from here on stays
-		return err
+	if s.store != nil { // one that is not there is wiped when it is back
+		if err := s.wipe(a.Wiped); err != nil { // first: what comes from here on stays
+			return err
+		}
 	}
 	s.access.follow(a)
 	granted := make(map[identity.PartnerKey]bool)
@@ -108,13 +110,16 @@ func (s *Seeder) takeAccess(ctx context.Context, a *api.Access) error {
 			s.host.ClosePeer(p.ID)
 		}
 	}
+	s.host.Announce(a.Announce...)
+	s.answerTo(a.Host)
+	if s.store == nil {
+		return nil
+	}
 	s.carryOut(a)
 	for _, p := range a.Ended {
 		s.drop(p)
 	}
 	s.retryAll() // what was over quota may fit now
-	s.host.Announce(a.Announce...)
-	s.answerTo(a.Host)
 	s.turnHypercore(ctx, a.Settings["hypercore"] == "on")
 	return nil
 }

@@ -197,8 +197,12 @@ func (s *Seeder) Figures() api.Figures {
 	s.replicationFigures(&f)
 	s.peerFigures(&f, now)
 	s.feedFigures(&f, now)
-	s.storeFigures(&f, now)
 	s.partnerFigures(&f)
+	if s.store == nil {
+		f.Store.Trouble = s.cfg.Lack().Trouble
+		return f
+	}
+	s.storeFigures(&f, now)
 	if err := s.saveTally(now, false); err != nil {
 		s.log.Warn("keeping the figures", "error", err)
 	}

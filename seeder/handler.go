@@ -3,6 +3,7 @@ package seeder
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"cobox/seeder/api"
@@ -36,6 +37,9 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	handle := func(pattern string, need right, fn func(c caller, r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			c, err := s.caller(socket, need, r)
+			if err == nil && !slices.Contains(storeless, pattern) {
+				err = s.lack()
+			}
 			if err == nil {
 				var answer any
 				if answer, err = fn(c, r); err == nil {
@@ -56,6 +60,9 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	handle("PUT /v1/keepers", mayWrite, s.putKeepers)
 	mux.HandleFunc("POST /v1/audits", func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.auditor(socket, r)
+		if err == nil {
+			err = s.lack()
+		}
 		if err == nil {
 			err = s.postAudit(c, w, r)
 		}
@@ -144,6 +151,10 @@ func (s *Seeder) postHello(w http.ResponseWriter, r *http.Request) {
 	}
 	var welcome *api.Welcome
 	var err error
+	if hello.Keeper && s.store == nil {
+		api.WriteError(w, s.lack()) // who is a keeper is in the store
+		return
+	}
 	if hello.Keeper {
 		welcome, err = s.welcomeKeeper(identity.PeerID(peer))
 	} else {

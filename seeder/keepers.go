@@ -39,6 +39,9 @@ func (s *Seeder) keepersOf(p identity.PartnerKey) keeperList {
 		return l
 	}
 	var l keeperList
+	if s.store == nil {
+		return l
+	}
 	text, err := s.store.Meta(keepersNote(p))
 	if err == nil {
 		l.list, err = openKeepers(string(text), p)

@@ -1,6 +1,7 @@
 package seeder
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -53,7 +54,17 @@ type Config struct {
 	// nothing.
 	Program func() api.Program
 	Version string
-	Log     *slog.Logger
+	// Store is the folder of the store; empty for "store" in the state folder.
+	Store string
+	// Lack says why the seeder has to run without its store: it then answers, says
+	// why, and keeps nothing. nil for a seeder with a store. It needs an authority.
+	Lack func() Lack
+	// Gone says what has become of the store's disk; nil, or an answer that is nil: it
+	// is there. It is asked for each request that needs the store.
+	Gone func() *Lack
+	// Notice is for [api.Store.Notice].
+	Notice string
+	Log    *slog.Logger
 	// Outside is what is outside of the process; the zero value is the real thing.
 	Outside Outside
 }
@@ -139,20 +150,15 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		return nil, err
 	}
 	s.key = identity.BoxKeyOf(s.private)
-	if s.store, err = store.Open(filepath.Join(cfg.State, "store"), cfg.Outside.store(cfg.Log)); err != nil {
-		return nil, err
-	}
-	s.loadTally()
 	s.exchange = replicate.New(replicate.Config{Log: cfg.Log, Trace: cfg.Trace})
 	if !cfg.Authority {
 		if err := s.loadGrants(); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.loadPins(); err != nil {
+	if err := s.openStore(); err != nil {
 		return nil, err
 	}
-	s.boundLedger()
 	if s.socket, err = cfg.Outside.listen(api.SocketPath(cfg.State)); err != nil {
 		return nil, err
 	}
@@ -179,6 +185,25 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		s.lounge.leave(p)
 	})
 	return s, nil
+}
+
+// openStore opens the store, unless the seeder is to run without, and goes on with
+// what it says.
+func (s *Seeder) openStore() (err error) {
+	if s.cfg.Lack != nil {
+		s.tally.notes.Partners = make(map[identity.PartnerKey]contact)
+		return nil
+	}
+	dir := cmp.Or(s.cfg.Store, filepath.Join(s.cfg.State, "store"))
+	if s.store, err = store.Open(dir, s.cfg.Outside.store(s.cfg.Log)); err != nil {
+		return err
+	}
+	s.loadTally()
+	if err := s.loadPins(); err != nil {
+		return err
+	}
+	s.boundLedger()
+	return nil
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -243,7 +268,15 @@ func (s *Seeder) Addrs() []string { return s.host.Addrs() }
 // acknowledged is on the disk when it returns. It returns nil when ctx ended it.
 func (s *Seeder) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	s.host.Handle(api.ReplicateProtocol, func(st swarm.Stream) { s.replicate(ctx, st) })
+	if s.store != nil {
+		s.host.Handle(api.ReplicateProtocol, func(st swarm.Stream) { s.replicate(ctx, st) })
+		g.Go(func() error {
+			s.keepMending(ctx)
+			return nil
+		})
+		g.Go(func() error { return s.watch(ctx) })
+		g.Go(func() error { return s.scrub(ctx) })
+	}
 	overSocket := s.server(s.handler(true))
 	overPeers := s.server(s.handler(false))
 	overPeers.ConnContext = swarm.ConnContext
@@ -272,13 +305,7 @@ func (s *Seeder) Run(ctx context.Context) error {
 		s.keepLounge(ctx.Done())
 		return nil
 	})
-	g.Go(func() error {
-		s.keepMending(ctx)
-		return nil
-	})
 	g.Go(func() error { return s.host.Run(ctx) })
-	g.Go(func() error { return s.watch(ctx) })
-	g.Go(func() error { return s.scrub(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil

@@ -15,6 +15,9 @@ func (s *Seeder) getStatus(c caller, _ *http.Request) (any, error) {
 	st := api.BoxStatus{
 		ID: s.ID(), Version: s.cfg.Version, Started: s.started, Now: time.Now(), Pins: s.statuses(c),
 	}
+	if s.store == nil {
+		st.Store.Trouble = s.cfg.Lack().Text
+	}
 	if !c.operator {
 		st.Partners = []api.Partner{{Key: c.cert.Partner, Usage: s.usage(c.cert.Partner)}}
 		return st, nil
@@ -22,8 +25,10 @@ func (s *Seeder) getStatus(c caller, _ *http.Request) (any, error) {
 	st.Addrs = s.host.Addrs()
 	st.Reach = s.host.Reachability()
 	st.Hypercore = s.Hypercore()
-	kept := s.store.Stats()
-	st.Store = api.Store{Feeds: kept.Feeds, Blocks: kept.Blocks, Bytes: kept.Bytes, FreeBytes: kept.FreeBytes}
+	if s.store != nil {
+		kept := s.store.Stats()
+		st.Store = api.Store{Feeds: kept.Feeds, Blocks: kept.Blocks, Bytes: kept.Bytes, FreeBytes: kept.FreeBytes, Notice: s.cfg.Notice}
+	}
 	x := s.exchange.Stats()
 	st.Traffic = api.Traffic{
 		BlocksIn: x.BlocksIn, BytesIn: x.BytesIn, BlocksOut: x.BlocksOut, BytesOut: x.BytesOut,

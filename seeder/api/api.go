@@ -129,6 +129,8 @@ type Store struct {
 	// Trouble says for people why the box runs without its store; all else is zero
 	// then. Empty when the store is open.
 	Trouble string `json:"trouble,omitempty"`
+	// Notice says for people what is wrong about where the store is, though it is open.
+	Notice string `json:"notice,omitempty"`
 }
 
 // A Sample answers the operator's POST /v1/sample: what reading some of the store

@@ -48,6 +48,8 @@ const (
 	StoreNewer   StoreTrouble = "newer" // a newer program wrote it
 	StoreForeign StoreTrouble = "foreign"
 	StoreOther   StoreTrouble = "other"
+	StoreGone    StoreTrouble = "gone"   // its disk is not there
+	StoreMoving  StoreTrouble = "moving" // to the data disk
 )
 
 // StoreFigures are how the seeder's store is.

@@ -17,8 +17,15 @@ func PrintStatus(w io.Writer, st *BoxStatus) {
 	if st.Hypercore != nil {
 		fmt.Fprintf(w, "  at %s for Hypercore peers, key %s\n", st.Hypercore.Addr, st.Hypercore.Key)
 	}
-	fmt.Fprintf(w, "keeps %d feeds, %d blocks, %s; %s free\n", st.Store.Feeds, st.Store.Blocks,
-		humanize.Bytes(st.Store.Bytes), humanize.Bytes(st.Store.FreeBytes))
+	if st.Store.Trouble != "" {
+		fmt.Fprintf(w, "without its store: %s\n", st.Store.Trouble)
+	} else {
+		fmt.Fprintf(w, "keeps %d feeds, %d blocks, %s; %s free\n", st.Store.Feeds, st.Store.Blocks,
+			humanize.Bytes(st.Store.Bytes), humanize.Bytes(st.Store.FreeBytes))
+	}
+	if st.Store.Notice != "" {
+		fmt.Fprintln(w, st.Store.Notice)
+	}
 	fmt.Fprintf(w, "since start: %s in, %s out, %d proofs refused\n", humanize.Bytes(st.Traffic.BytesIn),
 		humanize.Bytes(st.Traffic.BytesOut), st.Traffic.InvalidProofs)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -28,6 +28,10 @@ const (
 // spareName is the file that holds room.
 const spareName = "spare"
 
+// Made are the names in a store's folder that [Open] makes anew when they are not
+// there: whoever copies a store need not copy them.
+var Made = []string{spareName, "lock"}
+
 // A room watches the space on the disk. It is safe for concurrent use.
 type room struct {
 	dir   string

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -20,7 +21,11 @@ import (
 	"cobox/appliance/sensors"
 	"cobox/seeder"
 	"cobox/seeder/api"
+	"cobox/seeder/boxkey"
 	"cobox/seeder/cli"
+	"cobox/seeder/durable"
+	"cobox/seeder/identity"
+	"cobox/seeder/shelf"
 )
 
 const usage = `seederd keeps partners' feeds, which it cannot read.
@@ -88,19 +93,63 @@ func serve(ctx context.Context, s *settings, errOut io.Writer) error {
 		cfg.Trace = func(line string) { fmt.Fprintf(errOut, "trace: %s\n", line) }
 	}
 	limitMemory()
+	opened := func(box *seeder.Seeder) error {
+		for _, file := range s.grants {
+			if err := addGrant(box, file); err != nil {
+				return err
+			}
+		}
+		log.Info("box runs", "id", box.ID(), "addrs", box.Addrs(), "version", cfg.Version)
+		return nil
+	}
+	var err error
+	if cfg.Authority {
+		err = keep(ctx, cfg, s.disk, opened)
+	} else {
+		err = once(ctx, cfg, opened)
+	}
+	log.Info("box ended")
+	if errors.Is(err, seeder.ErrAnew) {
+		return errors.Join(err, anew())
+	}
+	return err
+}
+
+// anew makes this process the same program from its beginning. It returns only when
+// that fails.
+func anew() error {
+	self, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(self, os.Args, os.Environ())
+	}
+	return fmt.Errorf("starting anew: %w", err)
+}
+
+// once runs a seeder whose store is in the state folder.
+func once(ctx context.Context, cfg seeder.Config, opened func(*seeder.Seeder) error) error {
 	box, err := seeder.Open(cfg)
 	if err != nil {
 		return err
 	}
-	for _, file := range s.grants {
-		if err := addGrant(box, file); err != nil {
-			return errors.Join(err, box.Close())
-		}
+	if err := opened(box); err != nil {
+		return errors.Join(err, box.Close())
 	}
-	log.Info("box runs", "id", box.ID(), "addrs", box.Addrs(), "version", cfg.Version)
-	err = box.Run(ctx)
-	log.Info("box ended")
-	return err
+	return box.Run(ctx)
+}
+
+// keep runs a seeder whose store is in the state folder, or on the data disk that the
+// authority has mounted at disk.
+func keep(ctx context.Context, cfg seeder.Config, disk string, opened func(*seeder.Seeder) error) error {
+	if err := durable.Mkdir(cfg.State, 0o700); err != nil {
+		return err
+	}
+	key, err := boxkey.Load(cfg.State)
+	if err != nil {
+		return err
+	}
+	return seeder.Keep(ctx, cfg, shelf.Shelf{
+		Card: filepath.Join(cfg.State, "store"), Disk: disk, Box: identity.BoxKeyOf(key).PeerID().String(),
+	}, opened)
 }
 
 func addGrant(box *seeder.Seeder, file string) error {

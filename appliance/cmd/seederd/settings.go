@@ -18,6 +18,7 @@ type settings struct {
 	grants       cli.Strings
 	status, json bool
 	debug, trace bool
+	disk         string // where the data disk is mounted
 }
 
 // onOff is a flag with the values on and off.
@@ -86,6 +87,7 @@ func parse(args []string, errOut io.Writer) (*settings, error) {
 	fs.Var(&reserve, "reserve", "how much of the disk stays free, a `size` (default 1GiB)")
 	fs.Var(&scrub, "scrub-rate", "how much is re-read and verified in a second, a `size`; 0 for none")
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long blocks stay that their writer truncated, a `time`")
+	fs.StringVar(&s.disk, "disk", "", "the `folder` at which the authority mounts the box's data disk; with -authority")
 	fs.BoolVar(&c.Authority, "authority", false, "follow provisiond, which runs on the same state folder, instead of -operator and -grant")
 	fs.StringVar(&c.Hypercore, "hypercore", "", "serve stock Hypercore peers what is open to them, at TCP `host:port`, such as 0.0.0.0:4002 (default: do not)")
 	fs.StringVar(&configFile, "config", "", "`file` with settings")

@@ -1,0 +1,43 @@
+package shelf
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dataAfter returns the next part of a file, from a place on, that is no hole; at the
+// end both are size.
+func dataAfter(f *os.File, at, size int64) (begin, end int64, err error) {
+	begin, err = unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) { // nothing but a hole is left
+		return size, size, nil
+	}
+	if err != nil {
+		return 0, 0, &os.PathError{Op: "looking for data", Path: f.Name(), Err: err}
+	}
+	if end, err = unix.Seek(int(f.Fd()), begin, unix.SEEK_HOLE); err != nil {
+		return 0, 0, &os.PathError{Op: "looking for holes", Path: f.Name(), Err: err}
+	}
+	return begin, min(end, size), nil
+}
+
+// freeBytes returns what a user without privileges can still write; ok is false
+// when nobody knows.
+func freeBytes(dir string) (n uint64, ok bool) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, false
+	}
+	return st.Bavail * uint64(st.Bsize), true
+}
+
+// diskBytes returns the space that a file takes.
+func diskBytes(info os.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Blocks) * 512
+	}
+	return uint64(info.Size())
+}
