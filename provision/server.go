@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -256,10 +257,14 @@ func (s *Server) role(r *http.Request) chain.Role {
 func (s *Server) state(role chain.Role) control.State {
 	a := s.agent
 	c, st := a.clock(), a.chain.State()
+	troubles := a.cfg.Troubles
+	if s.views.Troubles != nil {
+		troubles = append(slices.Clip(troubles), s.views.Troubles()...)
+	}
 	return control.State{
 		Box: a.box, Tag: a.card.Tag.String(), Version: a.cfg.Version, Uptime: a.cfg.Uptime(),
 		Now: c.Now, Trusted: c.Trusted, Failed: s.box.Stats().Denied, Role: role, Chain: *st, RecoveryWait: a.recoveryWait(st),
-		Troubles: a.cfg.Troubles, Board: a.cfg.Board, Passive: a.cfg.Passive, Reached: a.Reached(),
+		Troubles: troubles, Board: a.cfg.Board, Passive: a.cfg.Passive, Reached: a.Reached(),
 	}
 }
 

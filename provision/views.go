@@ -28,6 +28,10 @@ type Views struct {
 	Health  func() health.Report
 	Metrics func(w io.Writer) error // in Prometheus' text format
 	Disks   func() ([]disk.Disk, error)
+	// DataDisk tells how the data disk is.
+	DataDisk func() disk.Standing
+	// Troubles say what else operators have to know just now, as Config.Troubles.
+	Troubles func() []string
 	// Targets are where metrics are served on the local network, host:port.
 	Targets func() []string
 }
@@ -63,7 +67,11 @@ func (s *Server) getDisks(w http.ResponseWriter, _ *http.Request, _ chain.Role) 
 		api.WriteError(w, err)
 		return
 	}
-	api.WriteAnswer(w, control.Disks{Disks: disks})
+	answer := control.Disks{Disks: disks}
+	if s.views.DataDisk != nil {
+		answer.Data = s.views.DataDisk()
+	}
+	api.WriteAnswer(w, answer)
 }
 
 func (s *Server) getMetrics(w http.ResponseWriter, _ *http.Request, _ chain.Role) {

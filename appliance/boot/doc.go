@@ -20,6 +20,10 @@ const (
 	StateDir = Perm + "/cobox"
 	// RunDir is where init says how the start went. It is gone with the power.
 	RunDir = "/run/cobox"
+	// DiskDir is a folder with nothing in it but the place of the data disk, DataDisk.
+	// What seederd may do it may do below this folder: rights do not follow a mount point.
+	DiskDir  = RunDir + "/disk"
+	DataDisk = DiskDir + "/data"
 )
 
 // The user and the group of seederd. On a box nobody else has them.

@@ -37,8 +37,8 @@ type plan struct {
 
 // programs returns what runs on a box, in the order in which it is started.
 func (p plan) programs() []Program {
-	authority := []string{provisiondPath, "-state", p.state, "-init", RunDir, "-page", ":80"}
-	seeder := []string{"-state", p.state, "-authority", "-hypercore", "0.0.0.0:4002"}
+	authority := []string{provisiondPath, "-state", p.state, "-init", RunDir, "-page", ":80", "-disk", DataDisk}
+	seeder := []string{"-state", p.state, "-authority", "-hypercore", "0.0.0.0:4002", "-disk", DataDisk}
 	if p.passive {
 		seeder = append(seeder, "-dht", "off", "-mdns", "off", "-scrub-rate", "0")
 	}
@@ -68,7 +68,7 @@ func seederPolicy(state string) confine.Policy {
 	}
 	return confine.Policy{
 		User: SeederUser, Group: SeederGroup,
-		Write:     append(in("store", "revoked", "run", "lock"), "/dev/null"),
+		Write:     append(in("store", "revoked", "run", "lock"), DiskDir, "/dev/null"),
 		Read:      append(in(keyFile.name), "/proc", "/sys", "/etc", "/tmp/resolv.conf", "/dev/urandom", "/dev/random"),
 		Sockets:   in("run"),
 		Files:     16 << 10,

@@ -75,6 +75,7 @@ func (s *Start) Prepare() []Program {
 	s.note(Harden("/proc/sys"))
 	s.note(tighten())
 	s.note(durable.Mkdir(RunDir, 0o755)) // before anything in it: all programs go through
+	s.note(durable.Mkdir(DiskDir, 0o755))
 	total, err := TotalMemory("/proc/meminfo")
 	s.note(err)
 	p := plan{state: StateDir, memory: Limits(total), times: s.cmdline.TimeServers()}

@@ -55,6 +55,22 @@ func (d Disk) Blank() bool {
 	return d.Trouble == "" && !d.Mounted && d.Content == "" && len(d.Parts) == 0
 }
 
+// Holds says in a few words what is on the disk and in its partitions.
+func (d Disk) Holds() string {
+	var list []string
+	if d.Content != "" {
+		list = append(list, string(d.Content))
+	}
+	for _, p := range d.Parts {
+		content := p.Content
+		if content == "" {
+			content = "blank"
+		}
+		list = append(list, fmt.Sprintf("%s: %s", p.Name, content))
+	}
+	return strings.Join(list, ", ")
+}
+
 // A System is where disks are looked for.
 type System struct {
 	Sys  string // /sys on a box
@@ -94,6 +110,21 @@ func (s System) List(card string) ([]Disk, error) {
 		}
 	}
 	return disks, nil
+}
+
+// Connected reports whether there is still a disk with a device number, such as 8:0.
+func (s System) Connected(deviceNumber string) bool {
+	block := filepath.Join(s.Sys, "block")
+	entries, err := os.ReadDir(block)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if number(filepath.Join(block, e.Name())) == deviceNumber {
+			return true
+		}
+	}
+	return false
 }
 
 // kindOf tells how a disk is connected; "" for what is none, such as a disk in memory.

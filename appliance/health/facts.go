@@ -90,6 +90,8 @@ const (
 	StoreNewer   StoreTrouble = "newer" // a newer program wrote it
 	StoreForeign StoreTrouble = "foreign"
 	StoreOther   StoreTrouble = "other"
+	StoreGone    StoreTrouble = "gone"   // its disk is not there
+	StoreMoving  StoreTrouble = "moving" // to the data disk
 )
 
 // Scrub is what the reading back of all blocks has found.

@@ -64,6 +64,10 @@ func judgeStore(f *Facts) verdict {
 		return verdict{StoreIsNewer, nil}
 	case StoreForeign:
 		return verdict{StoreIsForeign, nil}
+	case StoreGone:
+		return verdict{StoreIsGone, nil}
+	case StoreMoving:
+		return verdict{StoreMoves, nil}
 	default:
 		return verdict{StoreClosed, nil}
 	}

@@ -68,6 +68,8 @@ const (
 	StoreIsDamaged Finding = "store-damaged"
 	StoreIsNewer   Finding = "store-newer"
 	StoreIsForeign Finding = "store-foreign"
+	StoreIsGone    Finding = "store-gone"
+	StoreMoves     Finding = "store-moves"
 	StoreUnknown   Finding = "store-unknown"
 
 	ScrubClean   Finding = "scrub-clean"
@@ -264,6 +266,14 @@ var findings = map[Finding]entry{
 	StoreIsForeign: {Failed, Text{
 		"The disk holds something other than a store: put in the right one, or an empty one.",
 		"Auf dem Datenträger liegt etwas anderes als ein Speicher: bitte den richtigen oder einen leeren einsetzen.",
+	}},
+	StoreIsGone: {Failed, Text{
+		"The data disk with the store is gone: check its cable and power; nothing is lost, and all goes on when it is back.",
+		"Der Datenträger mit dem Speicher ist fort: bitte Kabel und Strom prüfen; nichts ist verloren, und alles geht weiter, wenn er wieder da ist.",
+	}},
+	StoreMoves: {Warning, Text{
+		"The store is being moved to the data disk: leave the box on; partners are served again when that is done.",
+		"Der Speicher zieht auf den Datenträger um: bitte die Box eingeschaltet lassen; danach werden die Partner wieder bedient.",
 	}},
 	StoreUnknown: {Unknown, Text{"Nobody has asked the seeder yet.", "Den Seeder hat noch niemand gefragt."}},
 

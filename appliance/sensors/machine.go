@@ -32,6 +32,8 @@ type VolumeAt struct {
 	// Mounted says that Path itself must be a mount point. Without it a missing disk
 	// would look like a full card: its folder is there, on the file system below.
 	Mounted bool
+	// Type is the type of file system that must be there, such as ext4; empty for any.
+	Type string
 }
 
 // Read reads the machine. When some of it exists and cannot be read or understood,

@@ -42,7 +42,7 @@ func (r *reader) volume(mounts []*procfs.MountInfo, at VolumeAt) Volume {
 		return v
 	}
 	m := mountOf(mounts, path)
-	if at.Mounted && (m == nil || m.MountPoint != path) {
+	if at.Mounted && (m == nil || m.MountPoint != path) || at.Type != "" && (m == nil || m.FSType != at.Type) {
 		return v
 	}
 	if err := statfs(path, &v); err != nil {

@@ -31,7 +31,10 @@ type Config struct {
 	// StoreDisk says that the store must be on a disk of its own: without one mounted
 	// there it is gone, and what is below it is not looked at.
 	StoreDisk bool
-	Chain     func() *chain.State
+	// DataDisk tells where the box's data disk has to be mounted; nil, or empty, for a
+	// box that has none.
+	DataDisk func() string
+	Chain    func() *chain.State
 	// OperatorSeen tells when an operator's program last spoke with the box; nil when
 	// nobody knows.
 	OperatorSeen func() time.Time
@@ -142,6 +145,12 @@ func (v *Vitals) machine() *sensors.Machine {
 	m := v.cfg.Machine
 	if len(m.Volumes) > 0 {
 		return &m
+	}
+	if v.cfg.DataDisk != nil {
+		if at := v.cfg.DataDisk(); at != "" {
+			m.Volumes = []sensors.VolumeAt{{Name: health.StateVolume, Path: v.cfg.State}, {Name: health.DataVolume, Path: at, Mounted: true, Type: "ext4"}}
+			return &m
+		}
 	}
 	store := filepath.Join(v.cfg.State, "store")
 	if !v.cfg.StoreDisk && sensors.SameVolume(v.cfg.State, store) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"time"
 
-	"cobox/appliance/disk"
 	"cobox/appliance/health"
 	"cobox/provision/chain"
 	"cobox/provision/control"
@@ -188,7 +187,7 @@ func (l *Link) Order(ctx context.Context, plan func(*control.State) (chain.Order
 func (l *Link) System(ctx context.Context) (control.System, error) { return l.client.System(ctx) }
 
 // Disks returns the disks that are connected to the box, beside its card.
-func (l *Link) Disks(ctx context.Context) ([]disk.Disk, error) { return l.client.Disks(ctx) }
+func (l *Link) Disks(ctx context.Context) (control.Disks, error) { return l.client.Disks(ctx) }
 
 // Offer asks whether the box would take a release, by its signed manifest.
 func (l *Link) Offer(ctx context.Context, signed []byte) error { return l.client.Offer(ctx, signed) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"log/slog"
@@ -9,12 +10,15 @@ import (
 	"time"
 
 	"cobox/appliance/clock"
+	"cobox/appliance/datadisk"
+	"cobox/appliance/disk"
 	"cobox/appliance/health"
 	"cobox/appliance/sensors"
 	"cobox/appliance/vitals"
 	"cobox/metrics"
 	"cobox/metrics/lan"
 	"cobox/provision"
+	"cobox/seeder/identity"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -22,8 +26,10 @@ import (
 // figureFlags say how the box is looked at.
 type figureFlags struct {
 	lan, timeServer, proc, sys string
+	dev, diskAt                string
 	storeDisk                  bool
 	silence                    time.Duration
+	own                        func(path string) error // gives a folder to seederd; nil leaves it
 
 	cause sensors.Cause // why the machine was started, as init says; no flag
 }
@@ -33,6 +39,8 @@ func (f *figureFlags) flags(fs *flag.FlagSet) {
 	fs.StringVar(&f.timeServer, "time-server", "", "the time `server` with which the clock is compared once an hour; none when empty")
 	fs.StringVar(&f.proc, "proc", "", "where the kernel tells of the machine, in the place of /proc; for trials")
 	fs.StringVar(&f.sys, "sys", "", "where the kernel tells of the devices, in the place of /sys; for trials")
+	fs.StringVar(&f.dev, "dev", "", "where the devices are, in the place of /dev; for trials")
+	fs.StringVar(&f.diskAt, "disk", "", "the `folder` at which the box's data disk is mounted, which takes root; empty for a box that takes none")
 	fs.DurationVar(&f.silence, "silence", vitals.DefaultTolerance, "how long a partner may be silent before somebody should ask, a `time`")
 	fs.BoolVar(&f.storeDisk, "store-disk", false, "the store has a disk of its own: without one mounted there, it is gone")
 }
@@ -50,6 +58,17 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 		Machine: sensors.Machine{Proc: f.proc, Sys: f.sys},
 	}
 	var out figures
+	keeper, err := f.openDataDisk(cfg, agent, sys, log)
+	if err != nil {
+		log.Error("there is no data disk", "error", err)
+		out.views.Troubles = func() []string { return []string{err.Error()} }
+	}
+	if keeper != nil {
+		look.DataDisk = keeper.At
+		out.views.DataDisk = keeper.Standing
+		out.views.Troubles = keeper.Troubles
+		out.parts = append(out.parts, keeper.Run)
+	}
 	look.Update = func() (health.Update, string) { return updateHealth(cfg.State, sys) }
 	look.Cause = func() sensors.Cause { return f.cause }
 	look.Clock = func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }
@@ -67,12 +86,35 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 	out.vitals = vitals.New(look)
 	exporter := metrics.New(out.vitals.Snapshot)
 	door := &lan.Door{Addr: f.lan, Metrics: exporter, Token: agent.MetricsToken, Changed: agent.Changed, Networks: networks, Log: log}
-	out.views = provision.Views{Health: out.vitals.Report, Metrics: exporter.WriteText, Targets: door.Targets}
-	if sys != nil {
-		out.views.Disks = sys.disks
+	out.views.Health, out.views.Metrics, out.views.Targets = out.vitals.Report, exporter.WriteText, door.Targets
+	if sys != nil || keeper != nil {
+		out.views.Disks = func() ([]disk.Disk, error) { return f.system().List(sys.disk()) }
 	}
 	out.parts = append(out.parts, out.vitals.Run, door.Run)
 	return &out
+}
+
+// system is where disks are looked for.
+func (f *figureFlags) system() disk.System {
+	return disk.System{Sys: cmp.Or(f.sys, "/sys"), Dev: cmp.Or(f.dev, "/dev"), Proc: cmp.Or(f.proc, "/proc")}
+}
+
+// openDataDisk returns what looks after the data disk, nil on a box that takes none.
+func (f *figureFlags) openDataDisk(cfg provision.Config, agent *provision.Agent, sys *system, log *slog.Logger) (*datadisk.Keeper, error) {
+	if f.diskAt == "" || cfg.Passive {
+		return nil, nil
+	}
+	return datadisk.New(datadisk.Config{
+		State: cfg.State, Box: identity.BoxKeyOf(cfg.Key).PeerID().String(), At: f.diskAt,
+		System: f.system(), Card: sys.disk(), Own: f.own, Log: log,
+		Order: func() datadisk.Order {
+			st := agent.State()
+			if st.Disk.Seq == 0 {
+				return datadisk.Order{}
+			}
+			return datadisk.Order{Epoch: st.Epoch, Seq: st.Disk.Seq, Disk: st.Disk.Disk, Erase: st.Disk.Erase}
+		},
+	})
 }
 
 // Run looks and shows until ctx is done.

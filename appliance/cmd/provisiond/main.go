@@ -75,6 +75,7 @@ func run(ctx context.Context, args []string, errOut io.Writer) int {
 	cfg := provision.Config{State: *state, RecoveryWait: *wait}
 	if *initDir != "" {
 		err = startOf(&cfg, &look, *initDir)
+		look.own = func(path string) error { return os.Chown(path, boot.SeederUser, boot.SeederGroup) }
 	}
 	if err == nil {
 		err = serve(ctx, cfg, *pageAt, &look, errOut)

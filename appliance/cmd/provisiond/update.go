@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 
-	"cobox/appliance/disk"
 	"cobox/appliance/health"
 	"cobox/appliance/release"
 	"cobox/appliance/update"
@@ -61,7 +60,10 @@ func updateHealth(state string, s *system) (how health.Update, slot string) {
 	return r.Health(), slot
 }
 
-// disks lists the disks that are connected beside the card.
-func (s *system) disks() ([]disk.Disk, error) {
-	return disk.System{Sys: "/sys", Dev: "/dev", Proc: "/proc"}.List(s.card.Disk())
+// disk returns the name of the disk with the system; "" where nobody knows.
+func (s *system) disk() string {
+	if s == nil {
+		return ""
+	}
+	return s.card.Disk()
 }

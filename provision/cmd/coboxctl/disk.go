@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 
@@ -15,15 +16,41 @@ import (
 
 func diskCommand() cli.Command {
 	var at where
+	var f adoptFlags
 	return cli.Command{
-		Name: "disk", Args: "[BOX]", Short: "the disks that are connected to a box",
+		Name: "disk", Args: "[adopt] [-serial SERIAL] [-force] [-yes] [BOX]", Short: "the disks of a box; give it one for what it keeps",
 		Help: `
 Lists the disks that are connected to a box beside its card, with what is printed on
 them and what they hold.
 
-	coboxctl disk attic` + about,
-		Flags: at.flags,
+	coboxctl disk attic
+
+With "adopt" it makes one of them the box's data disk: the box formats it, moves what
+it keeps onto it, verifies every block, and keeps everything there from then on. You
+are asked for the disk's model and serial number, as printed on it, since all that is
+on it is lost. A disk that carries data is refused, unless -force is given.
+
+	coboxctl disk adopt attic
+
+While what is kept moves, the box serves no partner. Without a terminal the disk is
+named by its serial number:
+
+	coboxctl disk adopt -serial 4C530001 -yes attic
+
+Unplugged, the disk is gone, and nothing is lost: the box says so, and goes on when
+it is back.` + about,
+		Flags: func(fs *flag.FlagSet) {
+			at.flags(fs)
+			f.flags(fs)
+		},
 		Run: func(ctx context.Context, c *cli.Call) error {
+			if len(c.Args) > 0 && c.Args[0] == "adopt" {
+				c.Args = c.Args[1:]
+				return f.run(ctx, c, at)
+			}
+			if f != (adoptFlags{}) {
+				return cli.Misuse("-serial, -force and -yes are for: coboxctl disk adopt")
+			}
 			box, err := oneBox(c)
 			if err != nil {
 				return err
@@ -33,17 +60,17 @@ them and what they hold.
 				if err != nil {
 					return err
 				}
-				return c.Print(control.Disks{Disks: disks}, func(w io.Writer) { writeDisks(w, disks) })
+				return c.Print(disks, func(w io.Writer) { writeDisks(w, disks) })
 			})
 		},
 	}
 }
 
-func writeDisks(w io.Writer, disks []disk.Disk) {
-	if len(disks) == 0 {
+func writeDisks(w io.Writer, all control.Disks) {
+	if len(all.Disks) == 0 {
 		fmt.Fprintln(w, "no disk is connected")
 	}
-	for _, d := range disks {
+	for _, d := range all.Disks {
 		fmt.Fprintf(w, "%s: %s\n", d.Name, d.Text())
 		switch {
 		case d.Trouble != "":
@@ -60,6 +87,32 @@ func writeDisks(w io.Writer, disks []disk.Disk) {
 			fmt.Fprintln(w, "\tis in use")
 		}
 	}
+	if t := dataDiskText(all.Data); t != "" {
+		fmt.Fprintln(w, t)
+	}
+}
+
+// dataDiskText says how a box's data disk is; "" for a box without one.
+func dataDiskText(st disk.Standing) string {
+	text := ""
+	switch st.State {
+	case disk.None:
+		if st.WhyNot != "" {
+			return "the last order to adopt a disk was not carried out: " + st.WhyNot
+		}
+		return ""
+	case disk.Here:
+		text = "is there"
+	case disk.Making:
+		text = "is being made"
+	default:
+		text = string(st.State)
+	}
+	text = fmt.Sprintf("the data disk, %s: %s", st.Disk, text)
+	if st.Why != "" {
+		text += ": " + st.Why
+	}
+	return text
 }
 
 func contentText(c disk.Content) string {

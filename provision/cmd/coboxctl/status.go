@@ -88,7 +88,14 @@ func (s *standing) write(w io.Writer) {
 	fmt.Fprintf(w, "you are %s; %d operators, %d open invites, order %d of ownership %d\n", roleText(a.Role), len(a.Chain.Members), len(a.Chain.Invites), a.Chain.Seq, a.Chain.Epoch)
 	s.writeAlerts(w)
 	s.writeHealth(w)
-	fmt.Fprintf(w, "keeps %d feeds, %s; %s free\n", seeder.Store.Feeds, humanize.Bytes(seeder.Store.Bytes), humanize.Bytes(seeder.Store.FreeBytes))
+	if seeder.Store.Trouble != "" {
+		fmt.Fprintf(w, "! it is without its store: %s\n", seeder.Store.Trouble)
+	} else {
+		fmt.Fprintf(w, "keeps %d feeds, %s; %s free\n", seeder.Store.Feeds, humanize.Bytes(seeder.Store.Bytes), humanize.Bytes(seeder.Store.FreeBytes))
+	}
+	if seeder.Store.Notice != "" {
+		fmt.Fprintf(w, "! %s\n", seeder.Store.Notice)
+	}
 	fmt.Fprintf(w, "since start: %s in, %s out\n", humanize.Bytes(seeder.Traffic.BytesIn), humanize.Bytes(seeder.Traffic.BytesOut))
 	if seeder.Hypercore != nil {
 		fmt.Fprintf(w, "Hypercore peers: at %s, key %s\n", seeder.Hypercore.Addr, seeder.Hypercore.Key)

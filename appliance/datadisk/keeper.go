@@ -1,0 +1,323 @@
+package datadisk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"cobox/appliance/disk"
+	"cobox/appliance/ext4"
+	"cobox/seeder/shelf"
+)
+
+// Label is the label of a data disk's file system.
+const Label = "cobox-data"
+
+// MinSize is the least that a disk is adopted for, in bytes.
+const MinSize = 1e9
+
+// every is how often the disks are looked at.
+const every = 2 * time.Second
+
+// A Config says what a keeper works with. All but Own and Log are required.
+type Config struct {
+	State  string // the state folder
+	Box    string // the box ID
+	At     string // where the disk is mounted
+	System disk.System
+	Card   string // the disk with the system, by name: never adopted
+	// Order returns the newest order to adopt a disk.
+	Order func() Order
+	// Own gives a folder on the disk to the user that keeps the store; nil leaves it.
+	Own func(path string) error
+	Log *slog.Logger // nil for none
+}
+
+// A Keeper looks after the data disk of a box. [Keeper.Run] must run for it.
+type Keeper struct {
+	cfg Config
+	log *slog.Logger
+
+	mu       sync.Mutex
+	record   record        // mu; only the goroutine of Run changes it
+	standing disk.Standing // mu
+}
+
+// New returns a keeper. An error says that what is remembered of the disk cannot be read.
+func New(cfg Config) (*Keeper, error) {
+	k := &Keeper{cfg: cfg, log: cfg.Log}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if k.record, err = readRecord(cfg.State); err != nil {
+		return nil, err
+	}
+	k.set(disk.Gone, "it is looked for")
+	if !k.record.Made {
+		k.set(disk.None, "")
+	}
+	return k, nil
+}
+
+// Standing returns how the data disk is.
+func (k *Keeper) Standing() disk.Standing {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.standing
+}
+
+// At returns where the data disk is mounted, or should be; "" on a box without one.
+func (k *Keeper) At() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.record.Made {
+		return ""
+	}
+	return k.cfg.At
+}
+
+// Troubles say, for a person, what is wrong with the disk.
+func (k *Keeper) Troubles() []string {
+	st := k.Standing()
+	if st.State == disk.None || st.State == disk.Here || st.State == disk.Making {
+		return nil
+	}
+	return []string{fmt.Sprintf("the data disk (%s) is %s: %s", st.Disk, st.State, st.Why)}
+}
+
+// Run looks after the disk until ctx is done. It leaves it mounted.
+func (k *Keeper) Run(ctx context.Context) error {
+	if err := cover(k.cfg.At); err != nil {
+		return fmt.Errorf("preparing the place of the data disk: %w", err)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		k.look()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// look does what is to be done now.
+func (k *Keeper) look() {
+	o := k.cfg.Order()
+	bytes, id := o.ID(k.cfg.Box)
+	switch {
+	case o == (Order{}), k.record.Refused == id, k.record.Made && k.record.ID == id:
+	case k.record.Made:
+		k.refuse(o, id, fmt.Errorf("the box keeps its store on another disk already (%s)", k.record.Disk))
+	default:
+		if err := k.adopt(o, bytes, id); err != nil {
+			k.refuse(o, id, err)
+		}
+	}
+	if k.record.Made {
+		k.mount()
+	}
+}
+
+// remember makes r what is remembered, on the card first.
+func (k *Keeper) remember(r record) error {
+	if err := r.write(k.cfg.State); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.record = r
+	return nil
+}
+
+// set says how the disk is.
+func (k *Keeper) set(state disk.State, why string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	was := k.standing
+	k.standing = disk.Standing{Disk: k.record.Disk, ID: k.record.ID, State: state, Why: why, Refused: k.record.Seq, WhyNot: k.record.Why}
+	if was.State != state || was.Why != why {
+		k.log.Info("data disk", "state", state, "why", why)
+	}
+}
+
+// refuse notes that an order was not carried out, and will not be.
+func (k *Keeper) refuse(o Order, id string, why error) {
+	k.log.Error("a disk is not adopted", "disk", o.Disk, "error", why)
+	r := k.record
+	if !r.Made {
+		r = record{}
+	}
+	r.Refused, r.Seq, r.Why = id, o.Seq, why.Error()
+	if err := k.remember(r); err != nil {
+		k.log.Error("a disk is not adopted", "error", err)
+	}
+	if !r.Made {
+		k.set(disk.None, "")
+	}
+}
+
+// adopt makes a disk the box's. It goes on where the power went away.
+func (k *Keeper) adopt(o Order, id [16]byte, text string) error {
+	d, err := k.find(o)
+	if err != nil {
+		return err
+	}
+	device := filepath.Join(k.cfg.System.Dev, d.Name)
+	made, err := k.readopt(o, device, text)
+	if err != nil || made {
+		return err
+	}
+	if k.record.ID != text || !begun(device, text) {
+		if !d.Blank() && !o.Erase {
+			return fmt.Errorf("%s holds data (%s): look at it first; coboxctl disk adopt -force erases it", d.Name, d.Holds())
+		}
+	}
+	if err := k.remember(record{ID: text, Disk: o.Disk}); err != nil {
+		return err
+	}
+	k.set(disk.Making, "its file system is being made, which takes minutes on a large disk")
+	if err := format(device, int64(d.SizeBytes), text, ext4.Options{Label: Label, UUID: id, PerInode: 1 << 20}); err != nil {
+		return err
+	}
+	if err := mount(device, k.cfg.At); err != nil {
+		return err
+	}
+	if err := shelf.WriteMark(k.cfg.At, shelf.NewMark(k.cfg.Box, text), k.cfg.Own); err != nil {
+		return errors.Join(err, unmount(k.cfg.At))
+	}
+	k.log.Info("a disk was adopted", "disk", o.Disk, "id", text)
+	return k.remember(record{ID: text, Disk: o.Disk, Made: true})
+}
+
+// readopt takes in a disk that was made by the same order, whole: what the card knew of
+// it is lost, or was not written before the power went away.
+func (k *Keeper) readopt(o Order, device, text string) (made bool, err error) {
+	super, err := superOf(device)
+	if err != nil || uuidText(super.UUID) != text || super.Damaged {
+		return false, nil // it is no such disk
+	}
+	if err := mount(device, k.cfg.At); err != nil {
+		return false, nil // it was not made to its end
+	}
+	if m, err := shelf.ReadMark(k.cfg.At); err != nil || m != shelf.NewMark(k.cfg.Box, text) {
+		return false, unmount(k.cfg.At)
+	}
+	k.log.Info("a disk was adopted before", "disk", o.Disk, "id", text)
+	return true, k.remember(record{ID: text, Disk: o.Disk, Made: true})
+}
+
+// find returns the disk that an order names, which must be the only one of that text.
+func (k *Keeper) find(o Order) (disk.Disk, error) {
+	disks, err := k.cfg.System.List(k.cfg.Card)
+	if err != nil {
+		return disk.Disk{}, err
+	}
+	disks = slices.DeleteFunc(disks, func(d disk.Disk) bool { return d.Text() != o.Disk })
+	switch {
+	case len(disks) == 0:
+		return disk.Disk{}, errors.New("it is not connected any more: connect it, and order it again")
+	case len(disks) > 1:
+		return disk.Disk{}, errors.New("there are several disks of that name and serial number: connect only one")
+	case disks[0].Mounted:
+		return disk.Disk{}, errors.New("it is in use")
+	case disks[0].Trouble != "":
+		return disk.Disk{}, fmt.Errorf("it cannot be looked at: %s", disks[0].Trouble)
+	case disks[0].SizeBytes < MinSize:
+		return disk.Disk{}, errors.New("it is too small for a data disk")
+	}
+	return disks[0], nil
+}
+
+// mount mounts the box's disk, if it is connected and not mounted, and takes away one
+// that is gone.
+func (k *Keeper) mount() {
+	if number, ok := mounted(k.cfg.At); ok {
+		err := k.mine()
+		if err == nil && k.cfg.System.Connected(number) {
+			k.set(disk.Here, "")
+			return
+		}
+		k.log.Warn("the data disk is gone", "error", err)
+		if err := unmount(k.cfg.At); err != nil {
+			k.log.Error("taking away a disk that is gone", "error", err)
+			return
+		}
+	}
+	found, other, err := k.among()
+	switch {
+	case err != nil:
+		k.set(disk.Gone, err.Error())
+	case len(found) > 1:
+		k.set(disk.Wrong, "two disks say that they are it, so that one is a copy: connect only one")
+	case len(found) == 0 && other != "":
+		k.set(disk.Wrong, fmt.Sprintf("%s was made for something else: put the right disk back; nothing is lost, and all goes on when it is there", other))
+	case len(found) == 0:
+		k.set(disk.Gone, "check its cable and power; nothing is lost, and all goes on when it is back")
+	default:
+		k.mountFound(found[0])
+	}
+}
+
+// mine says whether what is mounted is the box's disk.
+func (k *Keeper) mine() error {
+	m, err := shelf.ReadMark(k.cfg.At)
+	if err == nil && m != shelf.NewMark(k.cfg.Box, k.record.ID) {
+		err = errors.New("it has another mark")
+	}
+	return err
+}
+
+// among looks for the disk: found are those that say that they are it, other is one that
+// says that it is another box's, or was.
+func (k *Keeper) among() (found []candidate, other string, err error) {
+	disks, err := k.cfg.System.List(k.cfg.Card)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, d := range disks {
+		device := filepath.Join(k.cfg.System.Dev, d.Name)
+		super, err := superOf(device)
+		switch {
+		case err != nil || super.Label != Label:
+		case uuidText(super.UUID) == k.record.ID:
+			found = append(found, candidate{device, super})
+		default:
+			other = cmp.Or(other, d.Text())
+		}
+	}
+	return found, other, nil
+}
+
+// A candidate is a disk that may be the box's.
+type candidate struct {
+	device string
+	super  ext4.SuperBlock
+}
+
+func (k *Keeper) mountFound(c candidate) {
+	if c.super.Damaged {
+		k.set(disk.Damaged, "its file system is damaged, and nothing is written to it: put it into a computer, copy it, and repair it with e2fsck")
+		return
+	}
+	if err := mount(c.device, k.cfg.At); err != nil {
+		k.set(disk.Damaged, err.Error())
+		return
+	}
+	if err := k.mine(); err != nil {
+		k.set(disk.Wrong, fmt.Sprintf("it is not this box's disk: %v", err))
+		if err := unmount(k.cfg.At); err != nil {
+			k.log.Error("taking away a disk that is another's", "error", err)
+		}
+		return
+	}
+	k.set(disk.Here, "")
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"cobox/appliance/disk"
+	"cobox/provision/chain"
+	"cobox/provision/control"
+	"cobox/provision/operator"
+	"cobox/seeder/cli"
+)
+
+// adoptFlags are those of "disk adopt".
+type adoptFlags struct {
+	serial     string
+	force, yes bool
+}
+
+func (f *adoptFlags) flags(fs *flag.FlagSet) {
+	fs.StringVar(&f.serial, "serial", "", "adopt: the disk with this serial `number`")
+	fs.BoolVar(&f.force, "force", false, "adopt: also a disk that carries data, which is lost")
+	fs.BoolVar(&f.yes, "yes", false, "adopt: do not ask; the disk is named by -serial")
+}
+
+// run has a box adopt a disk, and waits until the disk is made.
+func (f *adoptFlags) run(ctx context.Context, c *cli.Call, at where) error {
+	box, err := oneBox(c)
+	if err != nil {
+		return err
+	}
+	if f.yes && f.serial == "" {
+		return cli.Misuse("-yes takes -serial: the disk has to be named")
+	}
+	return at.withBox(ctx, c, box, func(l *operator.Link, st *control.State) error {
+		all, err := l.Disks(ctx)
+		if err != nil {
+			return err
+		}
+		d, err := f.choose(c, all)
+		if err != nil {
+			return err
+		}
+		if err := f.sure(c, l.Box, d); err != nil {
+			return err
+		}
+		var seq uint64
+		err = l.Order(ctx, func(st *control.State) (chain.Order, error) {
+			seq = st.Chain.Seq + 1
+			return chain.AdoptDisk{Disk: d.Text(), Erase: f.force}, nil
+		})
+		if err != nil {
+			return err
+		}
+		if st, err = l.State(ctx); err != nil { // what is remembered of the box follows
+			return err
+		}
+		made, err := awaitDisk(ctx, c, l, d.Text(), seq)
+		if err != nil {
+			return err
+		}
+		result := struct {
+			Box  string        `json:"box"`
+			Head chain.Head    `json:"head"`
+			Data disk.Standing `json:"data"`
+		}{l.Box.ID.PeerID().String(), l.Box.Head, made}
+		return c.Print(result, func(w io.Writer) {
+			fmt.Fprintf(w, "%s keeps what it keeps on %s from now on\n", l.Box.Host(), d.Text())
+			fmt.Fprintln(w, "what it had is moved there and verified now; coboxctl status says how far that is")
+		})
+	})
+}
+
+// choose returns the disk that is meant.
+func (f *adoptFlags) choose(c *cli.Call, all control.Disks) (disk.Disk, error) {
+	if all.Data.State != disk.None {
+		return disk.Disk{}, fmt.Errorf("the box has a data disk already: %s", all.Data.Disk)
+	}
+	if len(all.Disks) == 0 {
+		return disk.Disk{}, cli.WithHint(errors.New("no disk is connected to the box"), "connect one by USB, or an NVMe disk, and try again: it need not be switched off for USB")
+	}
+	serial := f.serial
+	if serial == "" && len(all.Disks) > 1 {
+		writeDisks(c.Err, all)
+		var err error
+		if serial, err = c.Ask("the serial number of the disk"); err != nil {
+			return disk.Disk{}, cli.WithHint(err, "-serial names the disk")
+		}
+	}
+	var found []disk.Disk
+	for _, d := range all.Disks {
+		if serial == "" || strings.EqualFold(d.Serial, serial) {
+			found = append(found, d)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return disk.Disk{}, cli.WithHint(fmt.Errorf("no disk with the serial number %q is connected to the box", serial), "coboxctl disk lists those that are")
+	case len(found) > 1:
+		return disk.Disk{}, cli.WithHint(errors.New("several disks have this serial number"), "connect only the one that is meant")
+	}
+	d := found[0]
+	switch {
+	case d.Mounted:
+		return disk.Disk{}, fmt.Errorf("%s is in use", d.Text())
+	case d.Trouble != "":
+		return disk.Disk{}, fmt.Errorf("%s cannot be looked at: %s", d.Text(), d.Trouble)
+	case !d.Blank() && !f.force:
+		return disk.Disk{}, cli.WithHint(fmt.Errorf("%s carries data: %s", d.Text(), d.Holds()), "if all of it may go: -force")
+	}
+	return d, nil
+}
+
+// sure has a person type what is printed on the disk.
+func (f *adoptFlags) sure(c *cli.Call, b *operator.Box, d disk.Disk) error {
+	holds := "it is blank"
+	if !d.Blank() {
+		holds = "it holds " + d.Holds() + ", ALL OF WHICH IS LOST"
+	}
+	what := fmt.Sprintf("%s, connected to %s (%s), is formatted: %s", d.Text(), b.Host(), d.Kind, holds)
+	return sureOf(c, f.yes, what, strings.TrimSpace(d.Model+" "+d.Serial))
+}
+
+// askAgain is how often a box is asked how far it is.
+const askAgain = time.Second
+
+// awaitDisk waits until a disk is made, or the box says why not.
+func awaitDisk(ctx context.Context, c *cli.Call, l *operator.Link, text string, seq uint64) (disk.Standing, error) {
+	c.Note("the box makes the file system, which takes minutes on a large disk")
+	for {
+		all, err := l.Disks(ctx)
+		switch {
+		case err != nil:
+			return disk.Standing{}, err
+		case all.Data.Refused == seq:
+			return disk.Standing{}, fmt.Errorf("the box did not adopt %s: %s", text, all.Data.WhyNot)
+		case all.Data.Disk == text && all.Data.State != disk.None && all.Data.State != disk.Making:
+			return all.Data, nil
+		}
+		select {
+		case <-ctx.Done():
+			return disk.Standing{}, ctx.Err()
+		case <-time.After(askAgain):
+		}
+	}
+}
