@@ -126,17 +126,26 @@ func (f *adoptFlags) sure(c *cli.Call, b *operator.Box, d disk.Disk) error {
 	return sureOf(c, f.yes, what, strings.TrimSpace(d.Model+" "+d.Serial))
 }
 
-// askAgain is how often a box is asked how far it is.
-const askAgain = time.Second
+// askAgain is how often a box is asked how far it is, and maxSilent how often it may
+// not answer.
+const (
+	askAgain  = time.Second
+	maxSilent = 30
+)
 
 // awaitDisk waits until a disk is made, or the box says why not.
 func awaitDisk(ctx context.Context, c *cli.Call, l *operator.Link, text string, seq uint64) (disk.Standing, error) {
 	c.Note("the box makes the file system, which takes minutes on a large disk")
+	silent := 0
 	for {
 		all, err := l.Disks(ctx)
+		if err == nil {
+			silent = 0
+		} else if silent++; silent == maxSilent {
+			return disk.Standing{}, cli.WithHint(err, "the order was taken in: coboxctl disk says how far it is")
+		}
 		switch {
-		case err != nil:
-			return disk.Standing{}, err
+		case err != nil: // the box's network begins anew when the store begins to move
 		case all.Data.Refused == seq:
 			return disk.Standing{}, fmt.Errorf("the box did not adopt %s: %s", text, all.Data.WhyNot)
 		case all.Data.Disk == text && all.Data.State != disk.None && all.Data.State != disk.Making:

@@ -255,7 +255,7 @@ func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox,
 	draws := a.draws(drawn, &o)
 	switch {
 	case a.refused != nil:
-		o.Ending, o.Why = audit.Offline, a.refused.Error()
+		o.Ending, o.Why = endingOfError(a.refused), a.refused.Error()
 	case len(a.receipts) == 0:
 		o.Ending, o.Why = audit.Offline, "it has given no receipt yet: nothing can be drawn"
 	case len(draws) == 0:
@@ -282,7 +282,7 @@ func (a *auditing) draws(drawn []audit.Draw, o *audit.Outcome) []audit.Draw {
 	var again []audit.Draw
 	for _, d := range audit.Unsettled(a.record.Outcomes) {
 		switch {
-		case !covered(d):
+		case !covered(d) && a.refused == nil:
 			o.Settled = append(o.Settled, d) // truncated, or unpinned, since
 		case len(again) < audit.MaxDraws/2 && !slices.Contains(draws, d):
 			again = append(again, d)
