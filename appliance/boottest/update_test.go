@@ -381,7 +381,7 @@ func all(how string) variant {
 }
 
 // TestUpdatePowerCut: the power goes away while a release is written, and while it is
-// on trial; then it is tried once more.
+// on trial; then it is sent once more.
 func TestUpdatePowerCut(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	good := makeRelease(t, variant{version: 1})
@@ -399,7 +399,11 @@ func TestUpdatePowerCut(t *testing.T) {
 	if sys := s.wantSystem(was.Version, "stopped"); !strings.Contains(sys.Update.Why, "switched off") {
 		t.Errorf("the box says of the update %+v", sys.Update)
 	}
-	// coboxctl sends it again when it finds the box.
+	if err := u.wait(t); err == nil {
+		t.Error("with a power cut while the release came coboxctl says that all is well")
+	}
+
+	u = s.update(good.file)
 	s.restarts("this system is on trial")
 	s.cutPower()
 	s.switchOn()
