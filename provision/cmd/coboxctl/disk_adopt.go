@@ -37,7 +37,7 @@ func (f *adoptFlags) run(ctx context.Context, c *cli.Call, at where) error {
 	if f.yes && f.serial == "" {
 		return cli.Misuse("-yes takes -serial: the disk has to be named")
 	}
-	return at.withBox(ctx, c, box, func(l *operator.Link, st *control.State) error {
+	return at.withBox(ctx, c, box, func(l *operator.Link, _ *control.State) error {
 		all, err := l.Disks(ctx)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (f *adoptFlags) run(ctx context.Context, c *cli.Call, at where) error {
 		if err != nil {
 			return err
 		}
-		if st, err = l.State(ctx); err != nil { // what is remembered of the box follows
+		if _, err := l.State(ctx); err != nil { // what is remembered of the box follows
 			return err
 		}
 		made, err := awaitDisk(ctx, c, l, d.Text(), seq)
