@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"time"
 
+	"cobox/appliance/disk"
 	"cobox/provision/label"
 	"cobox/provision/operator"
 	"cobox/provision/pairing"
@@ -193,6 +194,7 @@ func nobody(all []operator.Unclaimed) error {
 
 // welcome says what is possible now.
 func (p *pairRun) welcome(ctx context.Context, b *operator.Box) error {
+	spare := false
 	l, err := p.s.Connect(ctx, b, p.at.addr)
 	if err == nil {
 		defer l.Close()
@@ -203,6 +205,9 @@ func (p *pairRun) welcome(ctx context.Context, b *operator.Box) error {
 		if err == nil {
 			_, err = l.Status(ctx)
 		}
+		if disks, failed := l.Disks(ctx); failed == nil { // a box on somebody's computer has none to give
+			spare = disks.Data.State == disk.None && len(disks.Disks) > 0
+		}
 	}
 	if err != nil {
 		p.c.Note("the box is yours, and does not answer yet: %v", err)
@@ -211,6 +216,9 @@ func (p *pairRun) welcome(ctx context.Context, b *operator.Box) error {
 		fmt.Fprintf(w, "you are %s of box %s\n", roleText(b.Role), b.Host())
 		if b.Role == "owner" {
 			fmt.Fprintf(w, "\nnext: coboxctl invite -partner NAME -quota 200GB %s\n      coboxctl recovery %s   (a code on paper, for the day when this computer is lost)\n", b.Host(), b.Host())
+			if spare {
+				fmt.Fprintf(w, "      coboxctl disk adopt %s   (a disk is connected to it: it can keep everything there)\n", b.Host())
+			}
 		}
 	})
 }
