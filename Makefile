@@ -180,6 +180,10 @@ fuzz: ## every fuzz target for FUZZTIME (60s)
 torture: ## break boxes on purpose: SEEDS (100000) worlds, for FOR (no end) at the longest
 	@hack/rig/torture/run.sh $${SEEDS:-100000} $${FOR:-0}
 
+.PHONY: kill200
+kill200: ## kill -9 a real seederd KILLS (200) times while blocks come in
+	$(GO) test ./hack/rig/kill -kills $${KILLS:-200} -v -count=1 -timeout 60m
+
 .PHONY: bench
 bench: build ## Go benchmarks, then ingest and restore of 1 GiB through a real box
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./seeder/...

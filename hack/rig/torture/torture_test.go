@@ -12,7 +12,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("seed", 0, "run this seed alone")
-	seeds   = flag.Uint64("seeds", 30, "how many seeds")
+	seeds   = flag.Uint64("seeds", 15, "how many seeds")
 	from    = flag.Uint64("from", 1, "the first seed")
 	until   = flag.Duration("for", 0, "begin no seed after this time; 0 for no end")
 	talk    = flag.Bool("talk", false, "print what boxes and partners log")

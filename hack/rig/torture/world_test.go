@@ -189,7 +189,7 @@ func (w *world) shut() (err error) {
 }
 
 // events is how often something happens in a day.
-const events = 25
+const events = 20
 
 // day tells the story of one day, whose clock begins some time after 2000, and
 // returns what broke.
