@@ -45,7 +45,7 @@ test: ## run all tests
 test-root: ## the tests that mount full and read-only disks, flash a loop device, and give a box a data disk; as root, on Linux
 	$(GO) test ./seeder/store -mounts
 	$(GO) test ./image/flash -loop
-	$(GO) test ./hack/rig/disk -disks -count=1
+	$(GO) test ./hack/rig/disk -disks -count=1 -timeout 20m
 
 NODE_MODULES := hack/interop/node_modules/.package-lock.json
 

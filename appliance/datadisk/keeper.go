@@ -92,15 +92,17 @@ func (k *Keeper) Troubles() []string {
 	return []string{fmt.Sprintf("the data disk (%s) is %s: %s", st.Disk, st.State, st.Why)}
 }
 
-// Run looks after the disk until ctx is done. It leaves it mounted.
+// Run looks after the disk until ctx is done. It leaves it mounted. What goes wrong is
+// said, and tried again: the authority has more to do than this.
 func (k *Keeper) Run(ctx context.Context) error {
-	if err := cover(k.cfg.At); err != nil {
-		return fmt.Errorf("preparing the place of the data disk: %w", err)
-	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		k.look()
+		if err := cover(k.cfg.At); err == nil {
+			k.look()
+		} else {
+			k.set(disk.Gone, fmt.Sprintf("preparing its place: %v", err))
+		}
 		select {
 		case <-ctx.Done():
 			return nil
