@@ -136,8 +136,9 @@ type story struct {
 	addr     string // with the box ID
 	boots    int
 	mac      string
-	watchdog bool // the machine has one
-	uefi     bool // it is started by UEFI
+	watchdog bool     // the machine has one
+	uefi     bool     // it is started by UEFI
+	disks    []string // files with USB disks
 }
 
 func newStory(t *testing.T, b boottest.Board) *story {
@@ -185,7 +186,7 @@ func (s *story) switchOn() {
 		s.Fatal(err)
 	}
 	g, err := boottest.Boot(s.Context(), boottest.Setup{
-		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi,
+		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi, Disks: s.disks,
 		Param: []string{"cobox.log=console", fmt.Sprintf("cobox.ntp=10.0.2.2:%d", s.times.Port())},
 	})
 	if err != nil {

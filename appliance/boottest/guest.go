@@ -101,7 +101,7 @@ func Boot(ctx context.Context, s Setup) (*Guest, error) {
 			args = append(args, "-device", "qemu-xhci")
 		}
 		id := "usb" + strconv.Itoa(i)
-		args = append(args, "-drive", "if=none,format=raw,id="+id+",file="+disk, "-device", "usb-storage,drive="+id)
+		args = append(args, "-drive", "if=none,format=raw,id="+id+",file="+disk, "-device", "usb-storage,id="+stick(i)+",serial="+stick(i)+",drive="+id)
 	}
 	g.cmd = exec.CommandContext(ctx, s.Board.qemu(), args...)
 	var errOut bytes.Buffer
