@@ -230,11 +230,16 @@ func (s *story) await(text string) {
 // tryRun runs one of the programs of people. What they are told in secret comes on
 // standard input.
 func (s *story) tryRun(result any, stdin, program string, args ...string) error {
+	return s.tryRunIn(s.Context(), result, stdin, program, args...)
+}
+
+// tryRunIn ends the program when ctx is done.
+func (s *story) tryRunIn(ctx context.Context, result any, stdin, program string, args ...string) error {
 	dir, err := tools()
 	if err != nil {
 		s.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, program), append(args, "-json")...)
 	cmd.Env = append(os.Environ(), "COBOXCTL_HOME="+filepath.Join(s.dir, "operator"), "COBOX_HOME="+filepath.Join(s.dir, "partner"))
