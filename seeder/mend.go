@@ -18,7 +18,10 @@ import (
 // How a box fills its gaps from the other boxes that keep the same feeds, without
 // the partner's computers.
 const (
-	// mendEvery is how often it goes to them as long as a feed is not whole.
+	// mendSoon is after what time it goes to them again when a feed is not whole: the
+	// other box may not know yet that it is to let it in. Each further try takes twice as
+	// long, up to mendEvery.
+	mendSoon  = time.Minute
 	mendEvery = 10 * time.Minute
 	// mendDaily is how often it asks them for newer heads when all is whole.
 	mendDaily = 24 * time.Hour
@@ -53,29 +56,50 @@ func (m *mender) poke() {
 
 // keepMending fills gaps until ctx is done.
 func (s *Seeder) keepMending(ctx context.Context) {
-	tick := time.NewTicker(mendEvery)
-	defer tick.Stop()
+	wait := mendWait(0)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		if s.mend.pace.Wait(ctx) != nil {
 			return
 		}
+		whole := true
 		for _, p := range s.partners() {
-			s.mendFor(ctx, p, time.Now())
+			whole = s.mendFor(ctx, p, time.Now()) && whole
 		}
+		wait = wait.next(whole)
+		timer.Reset(time.Duration(wait))
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
 		case <-s.mend.pokes:
+			wait = 0
 		}
 	}
 }
 
-// mendFor goes to the other keepers of a partner's feeds, if there is a reason to.
-func (s *Seeder) mendFor(ctx context.Context, p identity.PartnerKey, now time.Time) {
+// A mendWait is the time between two rounds: 0 before the first, mendEvery after one
+// that left everything whole, less than that after others.
+type mendWait time.Duration
+
+// next returns the time after a round, by whether everything is whole after it.
+func (w mendWait) next(whole bool) mendWait {
+	switch {
+	case whole:
+		return mendWait(mendEvery)
+	case w == 0 || w == mendWait(mendEvery):
+		return mendWait(mendSoon)
+	}
+	return min(2*w, mendWait(mendEvery)-1)
+}
+
+// mendFor goes to the other keepers of a partner's feeds, if there is a reason to. It
+// reports whether there is none to go to them again soon.
+func (s *Seeder) mendFor(ctx context.Context, p identity.PartnerKey, now time.Time) (whole bool) {
 	l := s.keepersOf(p).list
 	if !l.Has(s.key) || now.Sub(s.mend.last[p]) < mendDaily && s.whole(p) {
-		return
+		return true
 	}
 	s.mend.last[p] = now
 	for _, i := range rand.Perm(len(l.Boxes)) {
@@ -88,9 +112,10 @@ func (s *Seeder) mendFor(ctx context.Context, p identity.PartnerKey, now time.Ti
 			s.log.Info("another box that keeps the same feeds was of no help", "partner", p, "box", k.Box.PeerID(), "error", err)
 		}
 		if s.whole(p) {
-			return // the others are asked at another time
+			return true // the others are asked at another time
 		}
 	}
+	return s.whole(p)
 }
 
 // whole reports whether all that a partner pins here is complete.

@@ -83,14 +83,15 @@ func (m *mover) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	// Both follow the list with both from now on.
-	m.s.shareKeepers(ctx, next)
 	old, err := m.s.connect(m.oldName)
 	if err != nil {
 		return fmt.Errorf("both boxes are to keep %s now, and the old one does not answer: %w", m.sp.Name, err)
 	}
 	defer old.Close()
+	// Both follow the list with both from now on. The old box comes first: the new one
+	// goes to it as soon as it has the list, and is let in only by a box that has it too.
 	m.s.shareKeepers(ctx, old)
+	m.s.shareKeepers(ctx, next)
 	want, err := m.wanted(ctx, old)
 	if err != nil {
 		return err
