@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"math/bits"
 	"slices"
 
 	"cobox/seeder/feed"
@@ -103,16 +104,27 @@ func (h *remoteHave) keepLater(r blockRange) {
 	h.later = append(h.later, r)
 }
 
-// window takes in a Bitfield message, as far as it lies below our verified length.
+// window takes in a Bitfield message. What lies beyond our verified length is kept as
+// ranges, as of a Range message: the upgrade that leads there may be under way.
 func (h *remoteHave) window(m *wire.Bitfield, length uint64) {
-	if m.Start >= length || m.Start%32 != 0 {
+	if m.Start%32 != 0 {
 		return
 	}
-	words := m.Words
-	if most := (length - m.Start + 31) / 32; uint64(len(words)) > most {
-		words = words[:most]
+	words := m.Words[:min(len(m.Words), wantWindow/32)]
+	below := 0
+	if m.Start < length {
+		below = int(min(uint64(len(words)), (length-m.Start+31)/32))
+		h.bits.SetWords(m.Start, words[:below])
 	}
-	h.bits.SetWords(m.Start, words)
+	for i, word := range words[below:] {
+		start := m.Start + 32*uint64(below+i)
+		for word != 0 {
+			first := bits.TrailingZeros32(word)
+			n := bits.TrailingZeros32(^(word >> first))
+			h.keepLater(blockRange{start + uint64(first), start + uint64(first+n)})
+			word &^= uint32((uint64(1)<<n - 1) << first)
+		}
+	}
 	h.missing = nil
 }
 
