@@ -376,7 +376,9 @@ func (r *replica) upgraded(b *feed.Batch) {
 				}
 			}
 		}
-		p.have.grown(length)
+		if p.have.grown(length) {
+			p.asked = 0
+		}
 		p.s.hunger(p)
 	}
 	if b.Reorg {

@@ -15,6 +15,7 @@ type remoteHave struct {
 	contiguous uint64        // blocks from the start
 	bits       feed.Bitfield // the others, below the verified length
 	later      []blockRange  // beyond it, at most maxRemoteRanges
+	forgot     bool          // there was more beyond it
 	missing    map[uint64]struct{}
 }
 
@@ -99,7 +100,7 @@ func (h *remoteHave) keepLater(r blockRange) {
 		return
 	}
 	if len(h.later) == maxRemoteRanges {
-		h.later = slices.Delete(h.later, 0, 1)
+		h.later, h.forgot = slices.Delete(h.later, 0, 1), true
 	}
 	h.later = append(h.later, r)
 }
@@ -110,14 +111,17 @@ func (h *remoteHave) window(m *wire.Bitfield, length uint64) {
 	if m.Start%32 != 0 {
 		return
 	}
-	words := m.Words[:min(len(m.Words), wantWindow/32)]
 	below := 0
 	if m.Start < length {
-		below = int(min(uint64(len(words)), (length-m.Start+31)/32))
-		h.bits.SetWords(m.Start, words[:below])
+		below = int(min(uint64(len(m.Words)), (length-m.Start+31)/32))
+		h.bits.SetWords(m.Start, m.Words[:below])
 	}
-	for i, word := range words[below:] {
+	for i, word := range m.Words[below:] {
 		start := m.Start + 32*uint64(below+i)
+		if word != 0 && len(h.later) > maxRemoteRanges-32 {
+			h.forgot = true // the first ones are of use next; the others are asked for when they are
+			break
+		}
 		for word != 0 {
 			first := bits.TrailingZeros32(word)
 			n := bits.TrailingZeros32(^(word >> first))
@@ -128,8 +132,10 @@ func (h *remoteHave) window(m *wire.Bitfield, length uint64) {
 	h.missing = nil
 }
 
-// grown moves what was announced beyond the old verified length into place.
-func (h *remoteHave) grown(length uint64) {
+// grown moves what was announced beyond the old verified length into place. It reports
+// whether some of that was forgotten, so that the peer has to be asked again.
+func (h *remoteHave) grown(length uint64) (forgot bool) {
+	forgot, h.forgot = h.forgot, false
 	kept := h.later[:0]
 	for _, r := range h.later {
 		if r.start < length {
@@ -141,4 +147,5 @@ func (h *remoteHave) grown(length uint64) {
 		}
 	}
 	h.later = kept
+	return forgot
 }

@@ -19,7 +19,9 @@ func TestBitfieldBeforeUpgrade(t *testing.T) {
 				}
 			}
 			h.window(m, length)
-			h.grown(length + grown)
+			if h.grown(length + grown) {
+				t.Fatalf("at length %d, grown by %d: some was forgotten", length, grown)
+			}
 			for i := range length + grown + 40 {
 				want := i < length+grown && (i%5 != 3 || i == length)
 				if h.has(i) != want {
@@ -36,5 +38,15 @@ func TestBitfieldBeforeUpgrade(t *testing.T) {
 	h.window(m, 0)
 	if len(h.later) > maxRemoteRanges {
 		t.Errorf("%d ranges are kept", len(h.later))
+	}
+	if !h.grown(1000) || h.grown(1001) {
+		t.Error("that ranges were forgotten is to be told once, so that the peer is asked again")
+	}
+	long := &remoteHave{} // below the length all counts, however long the message is
+	full := &wire.Bitfield{Words: make([]uint32, 2*wantWindow/32)}
+	full.Words[len(full.Words)-1] = 1 << 31
+	long.window(full, 2*wantWindow)
+	if !long.has(2*wantWindow-1) || long.forgot {
+		t.Error("the end of a long message was cut off")
 	}
 }
