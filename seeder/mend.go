@@ -56,7 +56,7 @@ func (m *mender) poke() {
 
 // keepMending fills gaps until ctx is done.
 func (s *Seeder) keepMending(ctx context.Context) {
-	wait := mendWait(0)
+	var w mendWait
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -67,31 +67,28 @@ func (s *Seeder) keepMending(ctx context.Context) {
 		for _, p := range s.partners() {
 			whole = s.mendFor(ctx, p, time.Now()) && whole
 		}
-		wait = wait.next(whole)
-		timer.Reset(time.Duration(wait))
+		timer.Reset(w.after(whole))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		case <-s.mend.pokes:
-			wait = 0
+			w = mendWait{}
 		}
 	}
 }
 
-// A mendWait is the time between two rounds: 0 before the first, mendEvery after one
-// that left everything whole, less than that after others.
-type mendWait time.Duration
+// A mendWait says when the next round begins.
+type mendWait struct{ last time.Duration } // 0 when all was whole, or something new is to be mended
 
-// next returns the time after a round, by whether everything is whole after it.
-func (w mendWait) next(whole bool) mendWait {
-	switch {
-	case whole:
-		return mendWait(mendEvery)
-	case w == 0 || w == mendWait(mendEvery):
-		return mendWait(mendSoon)
+// after returns the time from a round to the next, by whether all is whole after it.
+func (w *mendWait) after(whole bool) time.Duration {
+	if whole {
+		w.last = 0
+		return mendEvery
 	}
-	return min(2*w, mendWait(mendEvery)-1)
+	w.last = min(max(2*w.last, mendSoon), mendEvery)
+	return w.last
 }
 
 // mendFor goes to the other keepers of a partner's feeds, if there is a reason to. It

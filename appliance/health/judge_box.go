@@ -29,7 +29,10 @@ func judgeClock(f *Facts) verdict {
 	if !c.NotBefore.IsZero() && f.At.Before(c.NotBefore) {
 		return verdict{ClockPast, args{"date": date(f.At)}}
 	}
-	if c.Offset == nil || f.At.Sub(c.Compared) > ClockStale {
+	if c.Offset == nil {
+		return verdict{ClockNever, nil}
+	}
+	if f.At.Sub(c.Compared) > ClockStale {
 		return verdict{ClockUnknown, nil}
 	}
 	a := args{"offset": Duration(c.Offset.Abs())}

@@ -57,6 +57,7 @@ const (
 	ClockWrong   Finding = "clock-wrong"
 	ClockPast    Finding = "clock-past"
 	ClockUnknown Finding = "clock-unknown"
+	ClockNever   Finding = "clock-never"
 
 	SeederFine    Finding = "seeder-fine"
 	SeederSilent  Finding = "seeder-silent"
@@ -237,6 +238,7 @@ var findings = map[Finding]entry{
 		"The clock shows {date}, which is long past: let the box reach time servers (UDP port 123) through the router, and restart it.",
 		"Die Uhr zeigt den {date}, der längst vorbei ist: bitte der Box im Router den Weg zu Zeitservern (UDP-Port 123) freigeben und sie neu starten.",
 	}},
+	ClockNever:   {Unknown, Text{"Not compared with a time server since the start.", "Seit dem Start nicht mit einem Zeitserver verglichen."}},
 	ClockUnknown: {Unknown, Text{"Not compared with a time server for two days.", "Seit zwei Tagen nicht mit einem Zeitserver verglichen."}},
 
 	SeederFine: {OK, Text{"Running.", "Läuft."}},

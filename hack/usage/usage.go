@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
+
+	"cobox/seeder/durable"
 
 	"github.com/prometheus/procfs"
 )
@@ -59,7 +60,7 @@ func Disk(folder string) (sum uint64, err error) {
 		}
 		info, err := e.Info()
 		if err == nil {
-			sum += uint64(info.Sys().(*syscall.Stat_t).Blocks) * 512
+			sum += durable.DiskBytes(info)
 		}
 		return err
 	})

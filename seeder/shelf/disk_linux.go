@@ -3,7 +3,6 @@ package shelf
 import (
 	"errors"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,22 +21,4 @@ func dataAfter(f *os.File, at, size int64) (begin, end int64, err error) {
 		return 0, 0, &os.PathError{Op: "looking for holes", Path: f.Name(), Err: err}
 	}
 	return begin, min(end, size), nil
-}
-
-// freeBytes returns what a user without privileges can still write; ok is false
-// when nobody knows.
-func freeBytes(dir string) (n uint64, ok bool) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, false
-	}
-	return st.Bavail * uint64(st.Bsize), true
-}
-
-// diskBytes returns the space that a file takes.
-func diskBytes(info os.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Blocks) * 512
-	}
-	return uint64(info.Size())
 }

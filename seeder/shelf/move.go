@@ -64,7 +64,7 @@ func (s Shelf) move(ctx context.Context, p Place, j Job) error {
 	if c.total, err = treeBytes(s.Card); err != nil {
 		return err
 	}
-	if free, ok := freeBytes(s.Disk); ok && free < c.total+spareRoom {
+	if free, ok := durable.FreeBytes(s.Disk); ok && free < c.total+spareRoom {
 		return fmt.Errorf("%w (%d MiB are kept, and %d MiB are free)", ErrTooSmall, c.total>>20, free>>20)
 	}
 	if err := step("copy"); err != nil {
@@ -124,7 +124,7 @@ func treeBytes(dir string) (sum uint64, err error) {
 		}
 		info, err := e.Info()
 		if err == nil {
-			sum += diskBytes(info)
+			sum += durable.DiskBytes(info)
 		}
 		return err
 	})

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,22 +30,4 @@ func punchHole(f *os.File, at, n int64) error {
 // system cannot do that, or has no room.
 func allocate(f *os.File, n int64) (ok bool) {
 	return unix.Fallocate(int(f.Fd()), 0, 0, n) == nil
-}
-
-// freeBytes returns what a user without privileges can still write; ok is false
-// when nobody knows.
-func freeBytes(dir string) (n uint64, ok bool) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, false
-	}
-	return st.Bavail * uint64(st.Bsize), true
-}
-
-// diskBytes returns the space that a file takes.
-func diskBytes(info os.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Blocks) * 512
-	}
-	return uint64(info.Size())
 }

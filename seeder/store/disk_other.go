@@ -12,7 +12,3 @@ func fdatasync(f *os.File) error { return f.Sync() }
 func punchHole(*os.File, int64, int64) error { return nil }
 
 func allocate(*os.File, int64) bool { return false }
-
-func freeBytes(string) (uint64, bool) { return 0, false }
-
-func diskBytes(info os.FileInfo) uint64 { return uint64(info.Size()) }

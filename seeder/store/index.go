@@ -245,7 +245,7 @@ func (x *index) bytes() (sum uint64) {
 	entries, _ := os.ReadDir(x.dir)
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil {
-			sum += diskBytes(info)
+			sum += durable.DiskBytes(info)
 		}
 	}
 	return sum

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+
+	"cobox/seeder/durable"
 )
 
 // Badger writes through memory maps of sparse files, and a write to a map for
@@ -47,7 +49,7 @@ func (r *room) take(n int) error {
 		return nil
 	}
 	r.taken.Store(0)
-	free, ok := freeBytes(r.dir)
+	free, ok := durable.FreeBytes(r.dir)
 	r.full.Store(ok && free < minFree+uint64(n))
 	if r.full.Load() {
 		return fmt.Errorf("%w (%d MiB are free, and %d are left for the index)", ErrNoSpace, free>>20, minFree>>20)
@@ -57,14 +59,14 @@ func (r *room) take(n int) error {
 
 // forIndex asks for room for a change of the index, which needs that much free.
 func (r *room) forIndex(need uint64) error {
-	free, ok := freeBytes(r.dir)
+	free, ok := durable.FreeBytes(r.dir)
 	if !ok || free >= need {
 		return nil
 	}
 	if err := r.useSpare(); err != nil {
 		return err
 	}
-	if free, _ = freeBytes(r.dir); free < need {
+	if free, _ = durable.FreeBytes(r.dir); free < need {
 		return fmt.Errorf("%w (%d MiB are free, and the index needs %d)", ErrNoSpace, free>>20, need>>20)
 	}
 	return nil
@@ -86,7 +88,7 @@ func (r *room) useSpare() error {
 
 // hold makes the file that holds room, when there is plenty.
 func (r *room) hold() {
-	if free, ok := freeBytes(r.dir); !ok || free < minFree+2*spareBytes || r.spare.Load() {
+	if free, ok := durable.FreeBytes(r.dir); !ok || free < minFree+2*spareBytes || r.spare.Load() {
 		return
 	}
 	f, err := os.OpenFile(filepath.Join(r.dir, spareName), os.O_RDWR|os.O_CREATE, 0o600)

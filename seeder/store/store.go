@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"cobox/seeder/durable"
 	"cobox/seeder/feed"
 )
 
@@ -163,7 +164,7 @@ func (s *Store) Stats() Stats {
 		PendingBytes: s.commits.pending(), IndexBytes: s.index.bytes(), ScrubbedBytes: s.scrubbedBytes.Load(),
 		ReadFailures: s.failures.read.Load(), WriteFailures: s.failures.write.Load(), IndexFailures: s.failures.index.Load(),
 	}
-	st.FreeBytes, _ = freeBytes(s.dir)
+	st.FreeBytes, _ = durable.FreeBytes(s.dir)
 	for _, f := range s.all() {
 		blocks, bytes := f.Held()
 		st.Feeds++

@@ -21,6 +21,9 @@ import (
 	"syscall"
 )
 
+// minMiB makes a folder in which there is the file that is restored alone.
+const minMiB = 32
+
 func main() {
 	b := bench{}
 	bin := flag.String("bin", "bin", "the `folder` with the programs")
@@ -33,7 +36,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if b.bin, err = filepath.Abs(*bin); err == nil {
+	if b.mib < minMiB || b.small <= perFolder {
+		err = fmt.Errorf("-mib is at least %d, and -small above %d: one file of each folder is restored alone", minMiB, perFolder)
+	} else if b.bin, err = filepath.Abs(*bin); err == nil {
 		if *only != "" {
 			b.only = strings.Split(*only, ",")
 		}

@@ -77,9 +77,9 @@ func wordsOf(done []identity.Deletion) string {
 			kept++
 		}
 	}
-	text := fmt.Sprintf("it has signed that %d feeds are deleted; %s of your room are free again", len(done)-kept, cli.FormatBytes(bytes))
+	text := fmt.Sprintf("it has signed for what it deleted (feeds: %d); %s of your room are free again", len(done)-kept, cli.FormatBytes(bytes))
 	if kept > 0 {
-		text += fmt.Sprintf("; %d feeds stay there for somebody else", kept)
+		text += fmt.Sprintf("; what somebody else keeps there too stays (feeds: %d)", kept)
 	}
 	return text
 }
