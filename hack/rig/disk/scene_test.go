@@ -17,13 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"cobox/hack/rig/programs"
+
 	"golang.org/x/sys/unix"
 )
 
 var asked = flag.Bool("disks", false, "run the tests with loop devices, as root")
 
-// programs is the folder with the programs, built once for all tests.
-var programs string
+// bin is the folder with the programs, built once for all tests.
+var bin string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -35,15 +37,10 @@ func runAll(m *testing.M) int {
 		return m.Run()
 	}
 	var err error
-	if programs, err = os.MkdirTemp("", "cobox-disk-"); err != nil {
+	bin, err = programs.Build()
+	defer func() { _ = os.RemoveAll(bin) }()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(programs) }()
-	build := exec.Command("go", "build", "-o", programs, "cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond",
-		"cobox/provision/cmd/coboxctl", "cobox/seeder/cmd/cobox", "cobox/image/cmd/mkimage")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}
 	return m.Run()
@@ -63,25 +60,7 @@ type scene struct {
 type daemon struct {
 	stop func()
 	kill func() // as the power does it: at once
-	log  *output
-}
-
-// output is what a program says.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+	log  *programs.Output
 }
 
 func newScene(t *testing.T) *scene {
@@ -166,7 +145,7 @@ type seederStatus struct {
 }
 
 func (s *scene) seeder() (st seederStatus, err error) {
-	out, err := exec.Command(filepath.Join(programs, "seederd"), "-state", s.path("box"), "-status", "-json").Output()
+	out, err := exec.Command(filepath.Join(bin, "seederd"), "-state", s.path("box"), "-status", "-json").Output()
 	if err == nil {
 		err = json.Unmarshal(out, &st)
 	}
@@ -176,7 +155,7 @@ func (s *scene) seeder() (st seederStatus, err error) {
 // start runs a program of the box until the test ends, or until it is stopped.
 func (s *scene) start(name string, args ...string) *daemon {
 	s.t.Helper()
-	d := &daemon{log: new(output)}
+	d := &daemon{log: new(programs.Output)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var mu sync.Mutex
 	var running *os.Process
@@ -185,7 +164,7 @@ func (s *scene) start(name string, args ...string) *daemon {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			c := exec.Command(filepath.Join(programs, name), args...)
+			c := exec.Command(filepath.Join(bin, name), args...)
 			c.Stdout, c.Stderr = d.log, d.log
 			if err := c.Start(); err != nil {
 				fmt.Fprintln(d.log, err)
@@ -238,7 +217,7 @@ func (s *scene) start(name string, args ...string) *daemon {
 func (s *scene) run(program, stdin string, args ...string) (out, errOut string, err error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, filepath.Join(programs, program), args...)
+	c := exec.CommandContext(ctx, filepath.Join(bin, program), args...)
 	c.Env = append(os.Environ(), "COBOXCTL_HOME="+s.path("home/operator"), "COBOX_HOME="+s.path("home/partner"))
 	c.Stdin = strings.NewReader(stdin)
 	var o, e bytes.Buffer

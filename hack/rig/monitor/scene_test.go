@@ -13,16 +13,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"cobox/hack/rig/programs"
 )
 
 var asked = flag.Bool("monitor", false, "run the tests with a real Prometheus; as root")
 
-// programs is the folder with the programs, built once for all tests.
-var programs string
+// bin is the folder with the programs, built once for all tests.
+var bin string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -34,15 +35,10 @@ func runAll(m *testing.M) int {
 		return m.Run()
 	}
 	var err error
-	if programs, err = os.MkdirTemp("", "cobox-monitor-"); err != nil {
+	bin, err = programs.Build()
+	defer func() { _ = os.RemoveAll(bin) }()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(programs) }()
-	build := exec.Command("go", "build", "-o", programs, "cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond",
-		"cobox/provision/cmd/coboxctl", "cobox/image/cmd/mkimage")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}
 	return m.Run()
@@ -75,33 +71,14 @@ type scene struct {
 // A process is a running program.
 type process struct {
 	cmd   *exec.Cmd
-	log   *output
+	log   *programs.Output
 	ended chan struct{}
-}
-
-// output is what a program says.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	text := o.b.String()
-	return text[max(0, len(text)-4000):]
 }
 
 // start runs a program until the test ends, or until it is stopped.
 func (s *scene) start(name string, args ...string) *process {
 	s.t.Helper()
-	p := &process{cmd: exec.Command(name, args...), log: new(output), ended: make(chan struct{})}
+	p := &process{cmd: exec.Command(name, args...), log: new(programs.Output), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatalf("starting %s: %v (hack/setup-e2e metrics installs what is needed)", name, err)
@@ -113,7 +90,7 @@ func (s *scene) start(name string, args ...string) *process {
 	s.t.Cleanup(func() {
 		p.stop(syscall.SIGTERM)
 		if s.t.Failed() {
-			s.t.Logf("%s:\n%s", filepath.Base(name), p.log)
+			s.t.Logf("%s:\n%s", filepath.Base(name), p.log.Tail())
 		}
 	})
 	return p
@@ -157,7 +134,7 @@ func (s *scene) coboxctl(stdin string, args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(programs, "coboxctl"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "coboxctl"), args...)
 	cmd.Env = append(os.Environ(), "COBOXCTL_HOME="+s.path("operator"))
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
@@ -210,7 +187,7 @@ type boxLabel struct{ Tag, Code string }
 
 func (s *scene) personalise() (l boxLabel) {
 	s.t.Helper()
-	cmd := exec.Command(filepath.Join(programs, "mkimage"), "personalise", "-state", s.path("box"), "-png", s.path("label.png"), "-json")
+	cmd := exec.Command(filepath.Join(bin, "mkimage"), "personalise", "-state", s.path("box"), "-png", s.path("label.png"), "-json")
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, &l)
@@ -238,15 +215,15 @@ func (s *scene) startProvisiond(more ...string) {
 		"-state", s.path("box"), "-metrics-lan", fmt.Sprint("127.0.0.1:", s.scrape), "-store-disk",
 		"-sys", s.path("sys"), "-proc", s.path("proc"), "-time-server", s.ntp.addr,
 	}
-	s.provisiond = s.start(filepath.Join(programs, "provisiond"), append(args, more...)...)
+	s.provisiond = s.start(filepath.Join(bin, "provisiond"), append(args, more...)...)
 }
 
 func (s *scene) startSeederd() {
 	s.t.Helper()
-	s.seederd = s.start(filepath.Join(programs, "seederd"), "-state", s.path("box"), "-authority",
+	s.seederd = s.start(filepath.Join(bin, "seederd"), "-state", s.path("box"), "-authority",
 		"-listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", s.port), "-mdns=off", "-dht=off", "-reserve", "1MB", "-scrub-rate", "1GB")
 	s.eventually("the seeder answers", 30*time.Second, func() error {
-		out, err := exec.Command(filepath.Join(programs, "seederd"), "-state", s.path("box"), "-status", "-json").Output()
+		out, err := exec.Command(filepath.Join(bin, "seederd"), "-state", s.path("box"), "-status", "-json").Output()
 		if err != nil {
 			return err
 		}
@@ -269,7 +246,7 @@ func (s *scene) restartSeederd() {
 func (s *scene) pair(code string) {
 	s.t.Helper()
 	s.eventually("pairing", 30*time.Second, func() error {
-		cmd := exec.Command(filepath.Join(programs, "coboxctl"), "pair", "-addr", s.addr)
+		cmd := exec.Command(filepath.Join(bin, "coboxctl"), "pair", "-addr", s.addr)
 		cmd.Env = append(os.Environ(), "COBOXCTL_HOME="+s.path("operator"))
 		cmd.Stdin = strings.NewReader(code + "\n")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"cobox/hack/rig/programs"
 	"cobox/seeder/api"
 )
 
@@ -22,7 +23,7 @@ func (h *host) relay() string {
 }
 
 // relayAddr waits until a relay has printed where it is.
-func relayAddr(t *testing.T, out *lockedBuffer) (addr string) {
+func relayAddr(t *testing.T, out *programs.Output) (addr string) {
 	t.Helper()
 	until(t, "the relay", func() error {
 		var printed struct{ Addrs []string }
@@ -60,7 +61,7 @@ func (h *host) box(relay string) *box {
 	t.Cleanup(func() { _ = os.RemoveAll(state) })
 	b := &box{host: h, state: state}
 	var label struct{ Code string }
-	out, err := exec.Command(filepath.Join(programs, "mkimage"), "personalise", "-state", state, "-anywhere", "-json").Output()
+	out, err := exec.Command(filepath.Join(bin, "mkimage"), "personalise", "-state", state, "-anywhere", "-json").Output()
 	if err == nil {
 		err = json.Unmarshal(out, &label)
 	}
@@ -81,7 +82,7 @@ func (h *host) box(relay string) *box {
 
 // status asks the box by its socket, which is in no namespace.
 func (b *box) status() (st api.BoxStatus, err error) {
-	cmd := exec.Command(filepath.Join(programs, "seederd"), "-state", b.state, "-status", "-json")
+	cmd := exec.Command(filepath.Join(bin, "seederd"), "-state", b.state, "-status", "-json")
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()

@@ -67,7 +67,7 @@ func (h *host) newBox() *box {
 	t.Cleanup(func() { _ = os.RemoveAll(state) })
 	b := &box{host: h, state: state}
 	var label struct{ Code string }
-	out, err := exec.Command(filepath.Join(programs, "mkimage"), "personalise", "-state", state, "-json").Output()
+	out, err := exec.Command(filepath.Join(bin, "mkimage"), "personalise", "-state", state, "-json").Output()
 	if err == nil {
 		err = json.Unmarshal(out, &label)
 	}

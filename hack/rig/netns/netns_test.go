@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"cobox/hack/rig/programs"
 	"cobox/seeder/swarm"
 )
 
@@ -53,12 +54,12 @@ func run(m *testing.M) int {
 		}
 		return 0
 	}
-	if programs = *binDir; !*withNetns || programs != "" {
+	if bin = *binDir; !*withNetns || bin != "" {
 		return m.Run()
 	}
 	var err error
-	programs, err = buildPrograms()
-	defer func() { _ = os.RemoveAll(programs) }()
+	bin, err = programs.Build()
+	defer func() { _ = os.RemoveAll(bin) }()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -10,33 +10,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"cobox/hack/rig/programs"
 )
 
-// programs is the folder with the programs, built once for all tests.
-var programs string
-
-// buildPrograms builds the programs of this repository.
-func buildPrograms() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "cobox-netns-"); err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", dir,
-		"cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond", "cobox/seeder/cmd/cobox",
-		"cobox/provision/cmd/coboxctl", "cobox/image/cmd/mkimage")
-	if out, err := build.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("building the programs: %w\n%s", err, out)
-	}
-	return dir, nil
-}
+// bin is the folder with the programs, built once for all tests.
+var bin string
 
 // command is a program to run on the host; one with no slash in its name is one of ours.
 func (h *host) command(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	if !strings.Contains(name, "/") {
-		name = filepath.Join(programs, name)
+		name = filepath.Join(bin, name)
 	}
 	args = append([]string{"ip", "netns", "exec", h.ns, name}, args...)
 	if h.group != "" { // from outside: in the namespace there is another /sys
@@ -51,13 +38,13 @@ func (h *host) command(ctx context.Context, env []string, name string, args ...s
 }
 
 // daemon runs a program until the test ends. Its log is shown when the test has failed.
-func (h *host) daemon(name string, args ...string) (output *lockedBuffer) {
+func (h *host) daemon(name string, args ...string) (output *programs.Output) {
 	t := h.world.t
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := h.command(ctx, nil, name, args...)
-	var log lockedBuffer
-	output = new(lockedBuffer)
+	var log programs.Output
+	output = new(programs.Output)
 	cmd.Stdout, cmd.Stderr = output, &log
 	if err := cmd.Start(); err != nil {
 		cancel()
@@ -142,22 +129,4 @@ func until(t *testing.T, what string, try func() error) {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-}
-
-// A lockedBuffer is what a running program has written so far.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -1,0 +1,58 @@
+// Package programs builds this repository's programs for tests that run them as they
+// are, and keeps what they say.
+package programs
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+)
+
+// All are the programs of boxes and of their people, as go build names them.
+var All = []string{
+	"cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond", "cobox/seeder/cmd/cobox",
+	"cobox/provision/cmd/coboxctl", "cobox/image/cmd/mkimage",
+}
+
+// Build builds all programs into a folder of their own, which the caller removes; there
+// is one also with an error, unless it is "".
+func Build() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "cobox-programs-"); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", append([]string{"build", "-o", dir}, All...)...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("building the programs: %w\n%s", err, out)
+	}
+	return dir, nil
+}
+
+// An Output is what a program says, for several goroutines. The zero value is empty.
+type Output struct {
+	mu sync.Mutex
+	b  bytes.Buffer // mu
+}
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+// String returns all that was said.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// tailBytes is how much of a log a person reads.
+const tailBytes = 4000
+
+// Tail returns the end of what was said.
+func (o *Output) Tail() string {
+	text := o.String()
+	return text[max(0, len(text)-tailBytes):]
+}
