@@ -53,6 +53,9 @@ func (h *Host) Connect(ctx context.Context, target string) (PeerID, error) {
 	if err := h.connectInfo(ctx, *info); err != nil {
 		return "", fmt.Errorf("connecting to %s: %w", PeerID(info.ID), err)
 	}
+	// libp2p forgets an address after two minutes that the peer does not know to be its
+	// own, such as that of a router's port. Who gave it may need it again.
+	h.Remember(target)
 	return PeerID(info.ID), nil
 }
 
