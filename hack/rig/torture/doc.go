@@ -13,7 +13,10 @@
 //     slow; what goes over different streams arrives in any order;
 //   - all is switched off, and on with a clock that went back to 2000, or ahead by a year;
 //   - mallory writes more than he may, and two histories; he loses, repeats, swaps and
-//     changes frames; asks for others' pins and blocks; and comes without a grant.
+//     changes frames; asks for others' pins and blocks; comes without a grant, and as a
+//     box that keeps the same feeds.
+//
+// Of the partners who use two boxes half sign a list of keepers, and half never do.
 //
 // After each crash and at the end these must hold:
 //
@@ -22,7 +25,9 @@
 //   - no block is stored that is not its writer's;
 //   - no partner has more than its quota;
 //   - nobody reads, lists or unpins what is another's;
-//   - once all faults have ended, everything comes to all boxes by itself;
+//   - once all faults have ended, everything comes to all boxes by itself, and where there is a
+//     list of keepers to a box to which the partner's computer does not go;
+//   - boxes of which no partner has told them never meet;
 //   - no goroutine, open file or mapping is left.
 //
 // A failure prints its seed, and the command that runs it again:

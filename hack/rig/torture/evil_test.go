@@ -82,11 +82,14 @@ func (m *mallory) misbehave(ctx context.Context, b *box, r *rand.Rand) {
 	for _, l := range m.logs {
 		_, _ = c.Pin(ctx, l.Key(), api.PinRequest{})
 	}
-	switch r.IntN(4) {
+	switch r.IntN(5) {
 	case 0:
 		m.pry(ctx, c, r)
 	case 1:
 		m.read(ctx, c, r)
+	case 2:
+		_, l := m.victim(r)
+		m.pose(ctx, b, c, l)
 	default:
 		m.garble(ctx, b, r)
 	}

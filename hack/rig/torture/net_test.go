@@ -24,14 +24,29 @@ type network struct {
 	seed uint64
 
 	mu    sync.Mutex
-	hosts map[swarm.PeerID]*host // mu
-	links int                    // made so far; mu
-	slow  time.Duration          // the longest that a write takes to arrive; mu
-	apart map[swarm.PeerID]bool  // hosts that nobody reaches; mu
+	hosts map[swarm.PeerID]*host   // mu
+	links int                      // made so far; mu
+	slow  time.Duration            // the longest that a write takes to arrive; mu
+	apart map[swarm.PeerID]bool    // hosts that nobody reaches; mu
+	met   map[[2]swarm.PeerID]bool // who has had a link to whom; mu
+}
+
+// linked reports whether two of the boxes have had a link.
+func (n *network) linked(boxes []*box) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range boxes {
+		for _, b := range boxes {
+			if n.met[[2]swarm.PeerID{a.id(), b.id()}] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func newNetwork(seed uint64) *network {
-	return &network{seed: seed, hosts: make(map[swarm.PeerID]*host), apart: make(map[swarm.PeerID]bool), slow: 20 * time.Millisecond}
+	return &network{seed: seed, hosts: make(map[swarm.PeerID]*host), apart: make(map[swarm.PeerID]bool), met: make(map[[2]swarm.PeerID]bool), slow: 20 * time.Millisecond}
 }
 
 // chance returns a source of randomness for one thing of a seed, so that what one
@@ -142,6 +157,7 @@ func (n *network) connect(l *link) error {
 	}
 	if a.links[b.id] == nil && b.links[a.id] == nil { // else the other end was faster
 		a.links[b.id], b.links[a.id] = l, l
+		n.met[[2]swarm.PeerID{a.id, b.id}] = true
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cobox/seeder/api"
@@ -26,6 +27,8 @@ type partner struct {
 	device ed25519.PrivateKey
 	quota  uint64
 	logs   []*log
+	lists  bool                // whether he signs a list of keepers
+	shuns  atomic.Pointer[box] // to which his computer does not go now
 
 	host     *host
 	client   *client.Client
@@ -97,7 +100,9 @@ func (p *partner) start() error {
 // visit keeps a session with a box.
 func (p *partner) visit(ctx context.Context, b *box, r *rand.Rand) {
 	for ctx.Err() == nil {
-		_ = p.session(ctx, b)
+		if p.shuns.Load() != b {
+			_ = p.session(ctx, b)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(1+r.IntN(4000)) * time.Millisecond):
@@ -117,6 +122,9 @@ func (p *partner) session(ctx context.Context, b *box) error {
 		if _, err := c.Pin(opening, l.Key(), api.PinRequest{}); err != nil {
 			return err
 		}
+	}
+	if err := p.listBoxes(opening, c); err != nil {
+		return err
 	}
 	cancel()
 	return c.Replicate(ctx, p.exchange)

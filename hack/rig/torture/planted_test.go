@@ -16,6 +16,7 @@ func TestFindsPlantedFaults(t *testing.T) {
 		{"a quota that does not hold", overQuota},
 		{"a partner who reads what he must not", openDoor},
 		{"a file that stays open", openFile},
+		{"boxes that meet without a partner's word", gossip},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= plantedSeeds; seed++ {

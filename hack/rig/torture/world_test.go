@@ -48,12 +48,12 @@ type world struct {
 // counts say how much happened, so that a bench in which nothing goes wrong is seen
 // to be one.
 type counts struct {
-	days, crashes, diedInAStep, acks, cuts, rotten, garbled, pried, read atomic.Int64
+	days, crashes, diedInAStep, acks, cuts, rotten, garbled, pried, read, posed, lists, mended atomic.Int64
 }
 
 func (c *counts) String() string {
-	return fmt.Sprintf("%d days, %d crashes of which %d at a step of the store, %d receipts, %d connections cut, %d bytes rotten; mallory changed %d frames, asked for others' pins %d times and for their blocks %d times",
-		c.days.Load(), c.crashes.Load(), c.diedInAStep.Load(), c.acks.Load(), c.cuts.Load(), c.rotten.Load(), c.garbled.Load(), c.pried.Load(), c.read.Load())
+	return fmt.Sprintf("%d days, %d crashes of which %d at a step of the store, %d receipts, %d connections cut, %d bytes rotten; %d partners signed a list of keepers, %d times boxes filled each other; mallory changed %d frames, asked for others' pins %d times, for their blocks %d times, and posed as a box %d times",
+		c.days.Load(), c.crashes.Load(), c.diedInAStep.Load(), c.acks.Load(), c.cuts.Load(), c.rotten.Load(), c.lists.Load(), c.mended.Load(), c.garbled.Load(), c.pried.Load(), c.read.Load(), c.posed.Load())
 }
 
 // A rot is a feed on a box some block of which has rotted.
@@ -74,6 +74,7 @@ const (
 	overQuota       // a box is told of a larger quota than the bench knows
 	openDoor        // mallory has a certificate of another partner
 	openFile        // the bench leaves a file open
+	gossip          // boxes are told of each other, and the bench does not know who did it
 )
 
 func keyOf(n byte) ed25519.PrivateKey {
@@ -135,6 +136,10 @@ func (w *world) build() error {
 		for i := range 1 + w.r.IntN(2) {
 			p.logs = append(p.logs, newLog(fmt.Sprintf("%s/%d", p.name, i), byte(100+10*n+i)))
 		}
+		// Half of those who have two boxes tell them of each other.
+		if p.lists = len(w.boxes) > 1 && chance(w.seed, p.name+" lists").IntN(2) == 0; p.lists {
+			w.counts.lists.Add(1)
+		}
 		w.partners = append(w.partners, p)
 	}
 	w.mallory = w.newMallory()
@@ -184,6 +189,9 @@ func (w *world) shut() (err error) {
 		if err == nil {
 			err = b.check()
 		}
+	}
+	if !w.listed() && w.net.linked(w.boxes) {
+		err = errors.Join(err, errors.New("boxes have met of which no partner had told them"))
 	}
 	return errors.Join(err, w.mallory.account())
 }
@@ -355,7 +363,7 @@ func (w *world) calm() error {
 			}
 		}
 	}
-	return nil
+	return w.mend()
 }
 
 func (w *world) rots(b *box) bool {
@@ -367,16 +375,20 @@ func (w *world) rots(b *box) bool {
 	return false
 }
 
+// soon is how long what is missing may take once all faults have ended: a box looks for
+// what another one has every ten minutes.
+const soon = 25 * time.Minute
+
 // wait waits until nothing is missing.
 func (w *world) wait(what string, missing func() string) error {
-	deadline := time.Now().Add(10 * time.Minute)
+	deadline := time.Now().Add(soon)
 	for {
 		text := missing()
 		if text == "" {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waiting for %s, ten minutes after all faults have ended: %s", what, text)
+			return fmt.Errorf("waiting for %s, %v after all faults have ended: %s", what, soon, text)
 		}
 		time.Sleep(time.Second)
 	}
