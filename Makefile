@@ -42,9 +42,10 @@ test: ## run all tests
 	$(GO) test ./...
 
 .PHONY: test-root
-test-root: ## the tests that mount full and read-only disks, flash a loop device, and give a box a data disk; as root, on Linux
+test-root: ## the tests that become another user, mount full and read-only disks, flash a loop device, and give a box a data disk; as root, on Linux
 	$(GO) test ./seeder/store -mounts
 	$(GO) test ./image/flash -loop
+	$(GO) test ./appliance/boot -run Case59 -count=1
 	$(GO) test ./hack/rig/disk -disks -count=1 -timeout 20m
 
 NODE_MODULES := hack/interop/node_modules/.package-lock.json

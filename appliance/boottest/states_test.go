@@ -241,9 +241,50 @@ func TestFullCard(t *testing.T) {
 	x.verify(box, 0)
 }
 
-// TestPorts looks at a box from outside: in each state the TCP ports that answer are
+// TestCase59UpdatePorts: on a box that runs nothing of gokrazy's own way of updates answers. The
+// page's port knows none of its addresses, its other ports are closed, and the socket
+// that root has is all that it listens on (that seederd does not get there,
+// TestCase59SocketOutOfReach shows, and TestFirstBoot that it is that user on a box).
+func TestCase59UpdatePorts(t *testing.T) {
+	s := newStory(t, boottest.Virt)
+	s.switchOn()
+	s.awaitBox()
+	open, err := s.guest.Scan(s.within())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{boottest.PortPage, boottest.PortSwarm}; !slices.Equal(open, want) {
+		t.Errorf("the box listens at %v, want %v", open, want)
+	}
+	for _, path := range []string{"/update/root", "/update/boot", "/update/mbr", "/update/testboot", "/update/switch", "/update/features", "/reboot", "/poweroff", "/log"} {
+		for method, want := range map[string]int{http.MethodGet: http.StatusNotFound, http.MethodPut: http.StatusMethodNotAllowed, http.MethodPost: http.StatusMethodNotAllowed} {
+			req, err := http.NewRequestWithContext(s.within(), method, fmt.Sprintf("http://127.0.0.1:%d%s", s.guest.Ports()["tcp/80"], path), strings.NewReader("squashfs"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
+				t.Errorf("%s %s: %s, %v, want %d", method, path, resp.Status, err, want)
+			}
+		}
+	}
+	text := s.guest.Console()
+	for line := range strings.Lines(text) {
+		if _, where, ok := strings.Cut(line, "now listening on "); ok && strings.TrimSpace(where) != gokrazySocket {
+			t.Errorf("gokrazy listens on %s", where)
+		}
+	}
+}
+
+// gokrazySocket is the one place where gokrazy is asked for anything.
+const gokrazySocket = "/run/gokrazy-http.sock"
+
+// TestCase65BoxPorts looks at a box from outside: in each state the TCP ports that answer are
 // those that the README lists (case 65).
-func TestPorts(t *testing.T) {
+func TestCase65BoxPorts(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	s.switchOn()
 	s.awaitBox()

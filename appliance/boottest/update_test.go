@@ -267,9 +267,9 @@ func TestUpdateUEFI(t *testing.T) {
 	s.wantSystem(good.system.Version, control.Settled)
 }
 
-// TestUpdateRefused: what no box is to run is refused, and the slot that does not run
+// TestCase56UpdateRefused: what no box is to run is refused, and the slot that does not run
 // is not even written to, unless it takes all of a release to find out.
-func TestUpdateRefused(t *testing.T) {
+func TestCase56UpdateRefused(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	dir, err := tools()
 	if err != nil {
@@ -331,9 +331,9 @@ func TestUpdateRefused(t *testing.T) {
 	s.wantSystem(was.Version, "refused")
 }
 
-// TestUpdateHangs: systems that hang, in each place where one can, are left again.
+// TestCase58UpdateHangs: systems that hang, in each place where one can, are left again.
 // With some it takes the watchdog or somebody who pulls the plug.
-func TestUpdateHangs(t *testing.T) {
+func TestCase58UpdateHangs(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	seeder := makeRelease(t, variant{version: 1, programs: map[string]string{"user/seederd": "hang"}})
 	ends, hangs := makeRelease(t, all("crash")), makeRelease(t, all("hang"))
@@ -386,9 +386,9 @@ func all(how string) variant {
 	return variant{version: 1, programs: map[string]string{"gokrazy/init": how, "user/seederd": how, "user/provisiond": how}}
 }
 
-// TestUpdatePowerCut: the power goes away while a release is written, and while it is
+// TestCase57UpdatePowerCut: the power goes away while a release is written, and while it is
 // on trial; then it is sent once more.
-func TestUpdatePowerCut(t *testing.T) {
+func TestCase57UpdatePowerCut(t *testing.T) {
 	s := newStory(t, boottest.Virt)
 	good := makeRelease(t, variant{version: 1})
 	was := readBase(t).system

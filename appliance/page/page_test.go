@@ -316,3 +316,21 @@ func TestNothingOfPartners(t *testing.T) {
 		t.Errorf("only %d findings about pins", pins)
 	}
 }
+
+// TestCase59NoUpdates: where a box answers to browsers, nothing is of gokrazy's own pages, by
+// which it would be updated, switched off, and looked into.
+func TestCase59NoUpdates(t *testing.T) {
+	for _, path := range []string{
+		"/update/root", "/update/boot", "/update/bootonly", "/update/mbr", "/update/testboot", "/update/switch", "/update/features", "/update/",
+		"/reboot", "/poweroff", "/uploadtemp/x", "/divert", "/stop", "/restart", "/status", "/log",
+	} {
+		if w := ask(stories["fine"], http.MethodGet, "localhost", path, ""); w.Code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, w.Code)
+		}
+		for _, method := range []string{http.MethodPut, http.MethodPost} {
+			if w := ask(stories["fine"], method, "localhost", path, ""); w.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, path, w.Code)
+			}
+		}
+	}
+}

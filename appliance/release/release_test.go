@@ -54,7 +54,8 @@ func manifest() release.Manifest {
 	}
 }
 
-func TestSignatures(t *testing.T) {
+// TestCase56Signatures: a release counts with two known signatures or more.
+func TestCase56Signatures(t *testing.T) {
 	signers, public := keys(t)
 	k := known(t, public)
 	if k.Needs() != 2 {

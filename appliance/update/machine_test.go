@@ -184,9 +184,9 @@ func (m *machine) update(name string, writes int) int {
 	return starts
 }
 
-// Cases 57 and 58: wherever the power goes away, the box rests on a system that
+// TestCase57PowerCutAtEveryWrite, which is case 58 too: wherever the power goes away, the box rests on a system that
 // works, says what happened, and can be updated again.
-func TestPowerCutAtEveryWrite(t *testing.T) {
+func TestCase57PowerCutAtEveryWrite(t *testing.T) {
 	for _, name := range []string{"release 2", "release 3 crashes", "release 4 hangs"} {
 		whole := false
 		for cut := 0; !whole; cut++ {
@@ -232,9 +232,9 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 	}
 }
 
-// A release that does not work is given its time, and then the machine goes back by
+// TestCase58GoesBack: a release that does not work is given its time, and then the machine goes back by
 // itself, and says why.
-func TestGoesBack(t *testing.T) {
+func TestCase58GoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		began := time.Now()

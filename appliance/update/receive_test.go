@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Case 56, but for the signatures, which are package release's: what is refused
+// TestCase56ReceiveRefuses is case 56 but for the signatures, which are package release's: what is refused
 // leaves the box as it was, and is noted.
-func TestReceiveRefuses(t *testing.T) {
+func TestCase56ReceiveRefuses(t *testing.T) {
 	other := func(change func(*Attempt)) Attempt {
 		a := attempt("release 2")
 		change(&a)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,37 +77,51 @@ func TestNamedTests(t *testing.T) {
 
 var caseRow = regexp.MustCompile(`(?m)^\| (\d+) \|.*$`)
 
-// TestCases: each acceptance case of CASES.md has a test that is named after it, and the
-// tests that are named there are in the tree.
-func TestCases(t *testing.T) {
-	text, err := os.ReadFile("../../provision/pairing/CASES.md")
+// casesFrom returns the numbers of the acceptance cases in a file's tables, and sees to it that
+// each has a test that is named after it, and that all named there are in the tree.
+func casesFrom(t *testing.T, file string, all map[string]bool) (cases []int) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := testsOf(t)
-	var cases []string
 	for _, row := range caseRow.FindAllStringSubmatch(string(text), -1) {
-		cases = append(cases, row[1])
+		n, err := strconv.Atoi(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, n)
 		ofItsName := false
 		for _, name := range namedTest.FindAllStringSubmatch(row[0], -1) {
 			if !all[name[1]] {
-				t.Errorf("case %s: there is no %s", row[1], name[1])
+				t.Errorf("case %d: there is no %s", n, name[1])
 			}
-			var number int
-			_, err := fmt.Sscanf(name[1], "TestCase%02d", &number)
-			ofItsName = ofItsName || err == nil && fmt.Sprint(number) == row[1]
+			ofItsName = ofItsName || strings.HasPrefix(name[1], fmt.Sprintf("TestCase%02d", n))
 		}
 		if !ofItsName {
-			t.Errorf("case %s has no test of its name", row[1])
+			t.Errorf("case %d has no test of its name", n)
 		}
 	}
-	var want []string
+	return cases
+}
+
+// TestCases: each acceptance case has a row, in CASES.md or in THREATS.md.
+func TestCases(t *testing.T) {
+	all := testsOf(t)
+	people := casesFrom(t, "../../provision/pairing/CASES.md", all)
+	boxes := casesFrom(t, "../../seeder/THREATS.md", all)
+	var wantPeople, wantBoxes []int
 	for n := 1; n <= 65; n++ {
 		if n <= 40 || n >= 60 {
-			want = append(want, fmt.Sprint(n))
+			wantPeople = append(wantPeople, n)
+		} else {
+			wantBoxes = append(wantBoxes, n)
 		}
 	}
-	if !slices.Equal(cases, want) {
-		t.Errorf("the cases are %v, want 1 to 40 and 60 to 65 in order", cases)
+	if !slices.Equal(people, wantPeople) {
+		t.Errorf("CASES.md has the cases %v, want 1 to 40 and 60 to 65 in order", people)
+	}
+	if !slices.Equal(boxes, wantBoxes) {
+		t.Errorf("THREATS.md has the cases %v, want 41 to 59 in order", boxes)
 	}
 }

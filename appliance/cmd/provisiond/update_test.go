@@ -102,8 +102,8 @@ func (m *maker) make(t *testing.T, s release.System, root []byte, signers int) (
 	return man, file.Bytes()
 }
 
-// An operator updates a box over the network: case 56, and then a good release.
-func TestUpdate(t *testing.T) {
+// TestCase56Update: an operator updates a box over the network. What is not to run is refused; then a good release.
+func TestCase56Update(t *testing.T) {
 	state, err := os.MkdirTemp("", "box")
 	if err != nil {
 		t.Fatal(err)
