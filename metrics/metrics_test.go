@@ -67,11 +67,11 @@ func series(families map[string]*dto.MetricFamily) int {
 // A box has no more series than it says, and says no more than it can have.
 func TestSeries(t *testing.T) {
 	for _, c := range []struct{ partners, feeds, want int }{
-		{0, 0, 362},
-		{10, 10_000, 522},
-		{metrics.MaxPartners, 1_000_000, 1162},
-		{metrics.MaxPartners + 1, 1_000_000, 1178},
-		{4096, 1_000_000, 1178},
+		{0, 0, 434},
+		{10, 10_000, 594},
+		{metrics.MaxPartners, 1_000_000, 1234},
+		{metrics.MaxPartners + 1, 1_000_000, 1250},
+		{4096, 1_000_000, 1250},
 	} {
 		got := series(parse(t, text(t, metricstest.Full(now, c.partners, c.feeds))))
 		maximum := metrics.MaxSeries(c.partners)
@@ -132,7 +132,11 @@ func TestAbsent(t *testing.T) {
 	}
 	s := metricstest.Box(now, 2, 2)
 	s.Seeder = nil
+	s.Machine.Disks[1].Smart = &sensors.Smart{At: now}
 	page := text(t, s)
+	if strings.Contains(page, "cobox_disk_failing") || strings.Contains(page, "cobox_disk_bad_sectors") || strings.Contains(page, "cobox_disk_temperature") {
+		t.Error("what a disk does not say of itself is shown")
+	}
 	for _, name := range []string{"cobox_store_", "cobox_pins", "cobox_partner_used_bytes", "cobox_replication", "cobox_peers"} {
 		if strings.Contains(page, name) {
 			t.Errorf("without a seeder's figures there is %s", name)
@@ -172,6 +176,11 @@ func TestLines(t *testing.T) {
 			*s.Machine.Disks[0].Wear = 1.1
 			s.Machine.Disks[0].Reserve = sensors.ReserveUrgent
 		}, []string{`cobox_disk_wear_ratio{disk="mmcblk0"} 1.1`, `cobox_disk_reserve_used_ratio{disk="mmcblk0"} 0.9`}},
+		{"smart", func(s *metrics.Snapshot) { *s.Machine.Disks[1].Smart.Failing = true }, []string{
+			`cobox_disk_failing{disk="sda"} 1`, `cobox_disk_temperature_celsius{disk="sda"} 36`, `cobox_disk_power_on_seconds{disk="sda"} 3.24e+07`,
+			`cobox_disk_spare_ratio{disk="sda"} 1`, `cobox_disk_media_errors{disk="sda"} 0`, `cobox_disk_bad_sectors{disk="sda",kind="reallocated"} 2`,
+			`cobox_disk_bad_sectors{disk="sda",kind="pending"} 0`, `cobox_disk_smart_timestamp_seconds{disk="sda"} 1.77236616e+09`, `cobox_health{state="failed"} 1`,
+		}},
 		{"half worn", func(s *metrics.Snapshot) { s.Machine.Disks[0].Reserve = sensors.ReserveWarning }, []string{`cobox_disk_reserve_used_ratio{disk="mmcblk0"} 0.8`}},
 		{"words from a newer seeder", func(s *metrics.Snapshot) {
 			s.Seeder.NAT, s.Seeder.Reach = "sideways", "by pigeon"

@@ -90,6 +90,9 @@ func (p page) disks(s *Snapshot) {
 		case sensors.ReserveUrgent:
 			p.put("cobox_disk_reserve_used_ratio", 0.9, name)
 		}
+		if d.Smart != nil {
+			p.smart(name, d.Smart)
+		}
 	}
 	for _, v := range s.Machine.Volumes {
 		name := clip(v.Name)
@@ -106,6 +109,34 @@ func (p page) disks(s *Snapshot) {
 		}
 		if v.Errors != nil {
 			p.putUint("cobox_volume_errors", *v.Errors, name)
+		}
+	}
+}
+
+// smart shows what a disk says of itself; its wear is among the disk's own figures.
+func (p page) smart(disk string, s *sensors.Smart) {
+	p.putTime("cobox_disk_smart_timestamp_seconds", s.At, disk)
+	if s.Failing != nil {
+		p.putBool("cobox_disk_failing", *s.Failing, disk)
+	}
+	if s.Celsius != nil {
+		p.put("cobox_disk_temperature_celsius", *s.Celsius, disk)
+	}
+	if s.PoweredOn != nil {
+		p.put("cobox_disk_power_on_seconds", s.PoweredOn.Seconds(), disk)
+	}
+	if s.Spare != nil {
+		p.put("cobox_disk_spare_ratio", *s.Spare, disk)
+	}
+	if s.MediaErrors != nil {
+		p.putUint("cobox_disk_media_errors", *s.MediaErrors, disk)
+	}
+	for _, of := range []struct {
+		kind  string
+		count *uint64
+	}{{"reallocated", s.Reallocated}, {"pending", s.Pending}, {"uncorrectable", s.Uncorrectable}} {
+		if of.count != nil {
+			p.putUint("cobox_disk_bad_sectors", *of.count, disk, of.kind)
 		}
 	}
 }

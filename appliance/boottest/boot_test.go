@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"cobox/appliance/boottest"
+	"cobox/appliance/health"
 )
 
 var (
@@ -139,6 +140,7 @@ type story struct {
 	watchdog bool     // the machine has one
 	uefi     bool     // it is started by UEFI
 	disks    []string // files with USB disks
+	nvme     []boottest.NVMe
 }
 
 func newStory(t *testing.T, b boottest.Board) *story {
@@ -186,7 +188,7 @@ func (s *story) switchOn() {
 		s.Fatal(err)
 	}
 	g, err := boottest.Boot(s.Context(), boottest.Setup{
-		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi, Disks: s.disks,
+		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi, Disks: s.disks, NVMe: s.nvme,
 		Param: []string{"cobox.log=console", fmt.Sprintf("cobox.ntp=10.0.2.2:%d", s.times.Port())},
 	})
 	if err != nil {
@@ -278,6 +280,7 @@ type standing struct {
 	Seeder struct {
 		Store struct{ Feeds, Blocks, Bytes uint64 }
 	}
+	Health health.Report
 }
 
 func (s *story) status() (st standing) {

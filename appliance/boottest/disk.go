@@ -2,8 +2,24 @@ package boottest
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 )
+
+// An NVMe is an NVMe disk. Number i of a [Setup] has the serial number nvme0, nvme1 and
+// so on.
+type NVMe struct {
+	File    string
+	Warning uint8 // what it says of its own health, by the bits of its critical warning
+}
+
+func (d NVMe) args(i int) []string {
+	id := "nvme" + strconv.Itoa(i)
+	return []string{
+		"-drive", "if=none,format=raw,id=" + id + ",file=" + d.File,
+		"-device", fmt.Sprintf("nvme,serial=%s,drive=%s,smart_critical_warning=%d", id, id, d.Warning),
+	}
+}
 
 // stick is what QEMU and the guest know the USB disk number i of a [Setup] by: its
 // serial number, too.

@@ -44,6 +44,7 @@ type Setup struct {
 	Watchdog bool
 	// Disks are files with USB disks.
 	Disks []string
+	NVMe  []NVMe
 	// Console gets what the guest's console shows, too; nil for nothing.
 	Console io.Writer
 }
@@ -102,6 +103,9 @@ func Boot(ctx context.Context, s Setup) (*Guest, error) {
 		}
 		id := "usb" + strconv.Itoa(i)
 		args = append(args, "-drive", "if=none,format=raw,id="+id+",file="+disk, "-device", "usb-storage,id="+stick(i)+",serial="+stick(i)+",drive="+id)
+	}
+	for i, disk := range s.NVMe {
+		args = append(args, disk.args(i)...)
 	}
 	g.cmd = exec.CommandContext(ctx, s.Board.qemu(), args...)
 	var errOut bytes.Buffer

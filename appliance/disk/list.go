@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"cobox/appliance/sensors"
+
 	"github.com/dustin/go-humanize"
 )
 
@@ -26,6 +28,9 @@ type Disk struct {
 	Mounted bool `json:"mounted,omitempty"`
 	// Trouble says why it could not be looked at.
 	Trouble string `json:"trouble,omitempty"`
+	// Smart is what the disk says of itself, which is not asked here; nil when it says
+	// nothing.
+	Smart *sensors.Smart `json:"smart,omitempty"`
 }
 
 // A Part is a partition.

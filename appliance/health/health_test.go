@@ -102,6 +102,23 @@ var stories = []story{
 	{func(f *health.Facts) { *f.Machine.Disks[0].Wear = 1.1 }, health.CheckWear, health.WearOver, health.Failed, "", ""},
 	{func(f *health.Facts) { f.Machine.Disks[0].Reserve = sensors.ReserveWarning }, health.CheckWear, health.WearHigh, health.Warning, "", ""},
 	{func(f *health.Facts) { f.Machine.Disks[0].Reserve = sensors.ReserveUrgent }, health.CheckWear, health.WearOver, health.Failed, "", ""},
+	{func(f *health.Facts) { f.Machine.Disks[0].Smart = &sensors.Smart{Failing: pointer(true)} }, health.CheckWear, health.WearFailing, health.Failed, "mmcblk0 says", "mmcblk0 meldet"},
+	{func(f *health.Facts) {
+		f.Machine.Disks = append(f.Machine.Disks, sensors.Disk{Name: "sda", Smart: &sensors.Smart{Pending: pointer(uint64(8)), MediaErrors: pointer(uint64(2))}})
+	}, health.CheckWear, health.WearLost, health.Warning, "sda cannot read 8 places", "sda kann 8 Stellen"},
+	{func(f *health.Facts) {
+		*f.Machine.Disks[0].Wear = 0.9
+		f.Machine.Disks = append(f.Machine.Disks, sensors.Disk{Name: "sda", Smart: &sensors.Smart{Failing: pointer(true)}})
+	}, health.CheckWear, health.WearFailing, health.Failed, "sda", "sda"},
+	{func(f *health.Facts) { // over its life and losing sectors: what is worse is said
+		f.Machine.Disks[0] = sensors.Disk{Name: "sda", Wear: pointer(1.2), Smart: &sensors.Smart{MediaErrors: pointer(uint64(1))}}
+	}, health.CheckWear, health.WearOver, health.Failed, "", ""},
+	{func(f *health.Facts) {
+		f.Machine.Disks[0] = sensors.Disk{Name: "sda", Smart: &sensors.Smart{Failing: new(bool), Reallocated: pointer(uint64(3))}}
+	}, health.CheckWear, health.WearFine, health.OK, "", ""},
+	{func(f *health.Facts) {
+		f.Machine.Disks[0] = sensors.Disk{Name: "sda", Smart: &sensors.Smart{Celsius: pointer(30.0)}}
+	}, health.CheckWear, health.WearUnknown, health.Unknown, "", ""},
 	{func(f *health.Facts) { f.Machine.Disks[0] = sensors.Disk{Name: "sda"} }, health.CheckWear, health.WearUnknown, health.Unknown, "", ""},
 	{func(f *health.Facts) { f.Machine.Volumes[1].AvailableBytes = 99_900_000_000 }, health.CheckSpace, health.SpaceLow, health.Warning, "99.9 GB (10 %)", "99,9 GB (10 %)"},
 	{func(f *health.Facts) { f.Machine.Volumes[1].AvailableBytes = 29_000_000_000 }, health.CheckSpace, health.SpaceFull, health.Failed, "29.0 GB", "29,0 GB"},

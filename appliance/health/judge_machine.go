@@ -87,25 +87,39 @@ func judgeFilesystem(f *Facts) verdict {
 }
 
 func judgeWear(f *Facts) verdict {
-	known := false
+	worst := verdict{WearUnknown, nil}
 	for _, d := range f.Machine.Disks {
-		a := args{"disk": plain(d.Name)}
-		switch {
-		case d.Reserve == sensors.ReserveUrgent:
-			return verdict{WearOver, a}
-		case d.Wear != nil && *d.Wear > 1:
-			return verdict{WearOver, a}
-		case d.Reserve == sensors.ReserveWarning:
-			return verdict{WearHigh, a}
-		case d.Wear != nil && *d.Wear >= WornRatio:
-			return verdict{WearHigh, a}
+		if v := judgeDiskWear(d); findings[v.finding].state.Worse(findings[worst.finding].state) || worst.finding == WearUnknown {
+			worst = v
 		}
-		known = known || d.Wear != nil || d.Reserve != ""
 	}
-	if !known {
-		return verdict{WearUnknown, nil}
+	return worst
+}
+
+func judgeDiskWear(d sensors.Disk) verdict {
+	a := args{"disk": plain(d.Name)}
+	known := d.Wear != nil || d.Reserve != ""
+	var lost uint64
+	failing := false
+	if s := d.Smart; s != nil {
+		n, ok := s.Lost()
+		lost, failing = n, s.Failing != nil && *s.Failing
+		known = known || ok || s.Failing != nil
 	}
-	return verdict{WearFine, nil}
+	switch {
+	case failing:
+		return verdict{WearFailing, a}
+	case d.Reserve == sensors.ReserveUrgent, d.Wear != nil && *d.Wear > 1:
+		return verdict{WearOver, a}
+	case lost > 0:
+		a["count"] = whole(lost)
+		return verdict{WearLost, a}
+	case d.Reserve == sensors.ReserveWarning, d.Wear != nil && *d.Wear >= WornRatio:
+		return verdict{WearHigh, a}
+	case known:
+		return verdict{WearFine, nil}
+	}
+	return verdict{WearUnknown, nil}
 }
 
 func judgeSpace(f *Facts) verdict {

@@ -34,6 +34,8 @@ const (
 
 	WearFine    Finding = "wear-fine"
 	WearHigh    Finding = "wear-high"
+	WearLost    Finding = "wear-lost"
+	WearFailing Finding = "wear-failing"
 	WearOver    Finding = "wear-over"
 	WearUnknown Finding = "wear-unknown"
 
@@ -181,7 +183,7 @@ var findings = map[Finding]entry{
 	}},
 	FilesystemUnknown: {Unknown, Text{"Nobody has looked at the file systems yet.", "Nach den Dateisystemen hat noch niemand gesehen."}},
 
-	WearFine: {OK, Text{"Far from the end of its life.", "Weit vom Ende der Lebensdauer entfernt."}},
+	WearFine: {OK, Text{"No card or disk reports wear or damage.", "Weder Karte noch Datenträger melden Abnutzung oder Schäden."}},
 	WearHigh: {Warning, Text{
 		"{disk} has nearly used up its life: order a new one, and replace it within weeks.",
 		"Die Lebensdauer von {disk} ist fast verbraucht: bitte Ersatz bestellen und in den nächsten Wochen einsetzen.",
@@ -189,6 +191,14 @@ var findings = map[Finding]entry{
 	WearOver: {Failed, Text{
 		"{disk} is past the end of its life and may fail on any day: replace it now.",
 		"Die Lebensdauer von {disk} ist überschritten, ein Ausfall ist jeden Tag möglich: bitte jetzt Ersatz einsetzen.",
+	}},
+	WearLost: {Warning, Text{
+		"{disk} cannot read {count} places any more, and there will be more: order a new one, and replace it within weeks.",
+		"{disk} kann {count} Stellen nicht mehr lesen, und es werden mehr: bitte Ersatz bestellen und in den nächsten Wochen einsetzen.",
+	}},
+	WearFailing: {Failed, Text{
+		"{disk} says itself that it fails: replace it now.",
+		"{disk} meldet selbst, dass der Datenträger ausfällt: bitte jetzt Ersatz einsetzen.",
 	}},
 	WearUnknown: {Unknown, Text{"The card and disks do not tell.", "Karte und Datenträger geben darüber keine Auskunft."}},
 

@@ -125,11 +125,15 @@ type Disk struct {
 	Busy         time.Duration `json:"busy"` // with at least one request under way
 	// Errors counts requests that failed, where the driver counts them.
 	Errors *uint64 `json:"errors,omitempty"`
-	// Wear is the used part of the writes that the maker promised, from 0 to 1.1 (more
-	// than was promised), in steps of 0.1 rounded up: eMMC's DEVICE_LIFE_TIME_EST.
+	// Wear is the used part of the life that the maker promised; above 1 it is over. Of
+	// eMMC it is in steps of 0.1 rounded up (DEVICE_LIFE_TIME_EST); of others it is
+	// [Smart.Wear].
 	Wear *float64 `json:"wear,omitempty"`
 	// Reserve is how the spare blocks stand: eMMC's PRE_EOL_INFO.
 	Reserve Reserve `json:"reserve,omitempty"`
+	// Smart is what the disk says of itself when it is asked, which [Machine.Read] does
+	// not: see appliance/smart.
+	Smart *Smart `json:"smart,omitempty"`
 }
 
 // A Reserve says how a disk's spare blocks stand; empty when the disk does not tell.

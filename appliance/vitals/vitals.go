@@ -31,6 +31,9 @@ type Config struct {
 	// StoreDisk says that the store must be on a disk of its own: without one mounted
 	// there it is gone, and what is below it is not looked at.
 	StoreDisk bool
+	// Smart adds to disks what they say of themselves, and must not wait for them; nil
+	// for nothing.
+	Smart func([]sensors.Disk)
 	// DataDisk tells where the box's data disk has to be mounted; nil, or empty, for a
 	// box that has none.
 	DataDisk func() string
@@ -123,6 +126,9 @@ func (v *Vitals) look(ctx context.Context) {
 	machine := v.machine()
 	if s.Machine, err = machine.Read(); err != nil {
 		v.cfg.Log.Debug("some of the machine cannot be read", "error", err)
+	}
+	if v.cfg.Smart != nil {
+		v.cfg.Smart(s.Machine.Disks)
 	}
 	if s.Seeder, err = v.ask(ctx); err != nil && ctx.Err() == nil {
 		v.cfg.Log.Debug("the seeder gives no figures", "error", err)

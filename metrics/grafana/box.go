@@ -86,12 +86,17 @@ func boxStore(l *layout) {
 		query{`sum by (disk) (rate(cobox_disk_read_bytes_total{box="$box"}[$__rate_interval]))`, "{{disk}} read"},
 		query{`-sum by (disk) (rate(cobox_disk_written_bytes_total{box="$box"}[$__rate_interval]))`, "{{disk}} written"}))
 	l.add(6, 7, between(0, 1, graph("Disk busy", "", "percentunit", query{`max by (disk) (rate(cobox_disk_busy_seconds_total{box="$box"}[$__rate_interval]))`, "{{disk}}"})))
-	l.add(6, 7, table("Disks", "Wear is what the disk says of itself.", nil, []Override{
+	l.add(6, 7, table("Disks", "All but size and errors is what the disk says of itself, if it says it.", nil, []Override{
 		column("disk", "Disk", ""), column("kind", "Kind", ""), column("Value #A", "Size", "decbytes"), column("Value #B", "Wear", "percentunit"), column("Value #C", "Errors", "none"),
+		column("Value #D", "Fails (1)", "none"), column("Value #E", "Temperature", "celsius"), column("Value #F", "Cannot read", "none"), column("Value #G", "Switched on for", "s"),
 	},
 		query{expr: `max by (disk, kind) (cobox_disk_info{box="$box"} * on (box, instance, job, disk) group_left () cobox_disk_size_bytes)`},
 		query{expr: `max by (disk) (cobox_disk_wear_ratio{box="$box"})`},
 		query{expr: `max by (disk) (cobox_disk_errors_total{box="$box"})`},
+		query{expr: `max by (disk) (cobox_disk_failing{box="$box"})`},
+		query{expr: `max by (disk) (cobox_disk_temperature_celsius{box="$box"})`},
+		query{expr: `max by (disk) (cobox_disk_media_errors{box="$box"} or cobox_disk_bad_sectors{box="$box",kind!="reallocated"})`},
+		query{expr: `max by (disk) (cobox_disk_power_on_seconds{box="$box"})`},
 	))
 }
 

@@ -44,7 +44,7 @@ func Box(now time.Time, partners, feeds int) metrics.Snapshot {
 			},
 			Disks: []sensors.Disk{
 				{Name: "mmcblk0", Kind: sensors.EMMC, SizeBytes: 32e9, ReadBytes: 5e9, WrittenBytes: 1e9, Busy: time.Hour, Errors: new(uint64), Wear: pointer(0.2), Reserve: sensors.ReserveNormal},
-				{Name: "sda", Kind: sensors.USBDisk, SizeBytes: 1e12, ReadBytes: 5e11, WrittenBytes: 3e11, Busy: 5 * time.Hour, Errors: new(uint64)},
+				{Name: "sda", Kind: sensors.SCSIDisk, SizeBytes: 1e12, ReadBytes: 5e11, WrittenBytes: 3e11, Busy: 5 * time.Hour, Errors: new(uint64), Wear: pointer(0.05), Smart: smart(now)},
 			},
 			Volumes: []sensors.Volume{
 				{Name: health.StateVolume, Present: true, Type: "ext4", Disk: "mmcblk0", SizeBytes: 28e9, FreeBytes: 27e9, AvailableBytes: 26e9, Files: 1e6, FilesFree: 9e5, Errors: new(uint64)},
@@ -97,7 +97,7 @@ func Full(now time.Time, partners, feeds int) metrics.Snapshot {
 	for i := range sensors.MaxTemperatures {
 		m.Temperatures = append(m.Temperatures, sensors.Temperature{Sensor: fmt.Sprint("zone", i), Celsius: 40})
 	}
-	m.Disks = repeat(m.Disks[0], sensors.MaxDisks, func(d *sensors.Disk, i int) { d.Name = fmt.Sprint("mmcblk", i) })
+	m.Disks = repeat(m.Disks[0], sensors.MaxDisks, func(d *sensors.Disk, i int) { d.Name, d.Smart = fmt.Sprint("mmcblk", i), smart(now) })
 	volume := sensors.Volume{Present: true, SizeBytes: 1e9, AvailableBytes: 1e9, Files: 1000, FilesFree: 900, Errors: new(uint64)}
 	m.Volumes = repeat(volume, sensors.MaxVolumes, func(v *sensors.Volume, i int) { v.Name = fmt.Sprint("volume", i) })
 	iface := sensors.Interface{Link: pointer(true), BitsPerSecond: 1e9}
@@ -105,6 +105,14 @@ func Full(now time.Time, partners, feeds int) metrics.Snapshot {
 	s.Programs = repeat(s.Programs[0], metrics.MaxPrograms, func(p *sensors.Program, i int) { p.Name = fmt.Sprint("program", i) })
 	s.Health = health.Examine(s.Facts())
 	return s
+}
+
+// smart is what a disk says that has everything to say.
+func smart(now time.Time) *sensors.Smart {
+	return &sensors.Smart{
+		At: now.Add(-4 * time.Minute), Failing: new(bool), Celsius: pointer(36.0), PoweredOn: pointer(9000 * time.Hour), Wear: pointer(0.05), Spare: pointer(1.0),
+		MediaErrors: new(uint64), Reallocated: pointer(uint64(2)), Pending: new(uint64), Uncorrectable: new(uint64),
+	}
 }
 
 func alarm() *sensors.Alarm { return &sensors.Alarm{SinceBoot: new(bool)} }

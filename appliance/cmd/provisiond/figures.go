@@ -14,6 +14,7 @@ import (
 	"cobox/appliance/disk"
 	"cobox/appliance/health"
 	"cobox/appliance/sensors"
+	"cobox/appliance/smart"
 	"cobox/appliance/vitals"
 	"cobox/metrics"
 	"cobox/metrics/lan"
@@ -69,6 +70,9 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 		out.views.Troubles = keeper.Troubles
 		out.parts = append(out.parts, keeper.Run)
 	}
+	disks := smart.New(smart.Config{Dev: f.dev, Log: log})
+	look.Smart = disks.Look
+	out.parts = append(out.parts, disks.Run)
 	look.Update = func() (health.Update, string) { return updateHealth(cfg.State, sys) }
 	look.Cause = func() sensors.Cause { return f.cause }
 	look.Clock = func() health.Clock { return health.Clock{NotBefore: agent.NotBefore()} }
@@ -88,7 +92,13 @@ func openFigures(f *figureFlags, cfg provision.Config, agent *provision.Agent, s
 	door := &lan.Door{Addr: f.lan, Metrics: exporter, Token: agent.MetricsToken, Changed: agent.Changed, Networks: networks, Log: log}
 	out.views.Health, out.views.Metrics, out.views.Targets = out.vitals.Report, exporter.WriteText, door.Targets
 	if sys != nil || keeper != nil {
-		out.views.Disks = func() ([]disk.Disk, error) { return f.system().List(sys.disk()) }
+		out.views.Disks = func() ([]disk.Disk, error) {
+			list, err := f.system().List(sys.disk())
+			for i := range list {
+				list[i].Smart = disks.Of(list[i].Name)
+			}
+			return list, err
+		}
 	}
 	out.parts = append(out.parts, out.vitals.Run, door.Run)
 	return &out

@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"cobox/appliance/disk"
+	"cobox/appliance/sensors"
 	"cobox/provision/control"
 	"cobox/provision/operator"
 	"cobox/seeder/cli"
@@ -21,7 +23,8 @@ func diskCommand() cli.Command {
 		Name: "disk", Args: "[adopt] [-serial SERIAL] [-force] [-yes] [BOX]", Short: "the disks of a box; give it one for what it keeps",
 		Help: `
 Lists the disks that are connected to a box beside its card, with what is printed on
-them and what they hold.
+them, what they hold, and what they say of their own health (SMART; many USB cases
+keep that to themselves).
 
 	coboxctl disk attic
 
@@ -86,10 +89,48 @@ func writeDisks(w io.Writer, all control.Disks) {
 		if d.Mounted {
 			fmt.Fprintln(w, "\tis in use")
 		}
+		if text := smartText(d.Smart); text != "" {
+			fmt.Fprintf(w, "\tsays of itself: %s\n", text)
+		}
 	}
 	if t := dataDiskText(all.Data); t != "" {
 		fmt.Fprintln(w, t)
 	}
+}
+
+// smartText says what a disk says of itself; "" for nothing.
+func smartText(s *sensors.Smart) string {
+	if s == nil {
+		return ""
+	}
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	switch {
+	case s.Failing == nil:
+	case *s.Failing:
+		add("IT FAILS (%s): replace it", s.Why)
+	default:
+		add("it is well")
+	}
+	if n, ok := s.Lost(); ok && n > 0 {
+		add("it cannot read %d places", n)
+	}
+	if s.Reallocated != nil && *s.Reallocated > 0 {
+		add("%d bad sectors were replaced", *s.Reallocated)
+	}
+	if s.Celsius != nil {
+		add("%.0f °C", *s.Celsius)
+	}
+	if s.PoweredOn != nil {
+		add("switched on for %d days in its life", int(s.PoweredOn.Hours()/24))
+	}
+	if s.Wear != nil {
+		add("%.0f %% worn", *s.Wear*100)
+	}
+	if s.Spare != nil {
+		add("%.0f %% of its spare blocks left", *s.Spare*100)
+	}
+	return strings.Join(list, ", ")
 }
 
 // dataDiskText says how a box's data disk is; "" for a box without one.
