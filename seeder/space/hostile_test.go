@@ -347,3 +347,92 @@ func TestCheckOptions(t *testing.T) {
 		t.Errorf("an index that knows nothing: %v", err)
 	}
 }
+
+// TestHostileLongNames: the longest names that a snapshot may hold are too long for the file
+// system. What has one is missed, and all else is restored.
+func TestHostileLongNames(t *testing.T) {
+	long := func(c string) string { return strings.Repeat(c, 4096) }
+	w := newWorld(t)
+	s := w.hostile(plenty, nil, func(refs []space.Ref) []space.Node {
+		return []space.Node{
+			file("before", refs[0]),
+			{Name: long("f"), Type: space.TypeDir, Mode: 0o755},
+			{Name: long("l"), Type: space.TypeSymlink, Mode: 0o777, Target: "before"},
+			file(long("x"), refs[0]),
+			file("z", refs[0]),
+		}
+	})
+	dest := filepath.Join(t.TempDir(), "restored")
+	_, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{})
+	if e, ok := errors.AsType[*space.PartialError](err); !ok || e.Missing != 3 {
+		t.Errorf("names of 4,096 bytes: %v", err)
+	}
+	for _, name := range []string{"before", "z"} {
+		if text, err := os.ReadFile(filepath.Join(dest, name)); err != nil || string(text) != "a chunk" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+	w = newWorld(t)
+	s = w.hostile(plenty, nil, func(refs []space.Ref) []space.Node { return []space.Node{file(strings.Repeat("x", 4097), refs[0])} })
+	if _, err := space.Check(t.Context(), w.reader(), []*space.Snapshot{s}, space.CheckOptions{Feeds: w.memory.all(w.log)}); !errors.Is(err, space.ErrDamaged) {
+		t.Errorf("a name of 4,097 bytes: %v", err)
+	}
+}
+
+// TestHostileHardLinks: a name that is another name of a file outside is replaced, and not
+// written through; and a snapshot has no way to make such a name.
+func TestHostileHardLinks(t *testing.T) {
+	linked := func(name string, ref space.Ref) space.Node {
+		n := file(name, ref)
+		n.Linked, n.Inode = true, 7
+		return n
+	}
+	w := newWorld(t)
+	s := w.hostile(plenty, nil, func(refs []space.Ref) []space.Node {
+		return []space.Node{linked("a", refs[0]), linked("b", refs[0]), file("c", refs[0])}
+	})
+	err := w.tryRestore(s, func(dest string) {
+		for _, name := range []string{"a", "b", "c"} {
+			must(t, os.Link(filepath.Join(dest, "../../victim"), filepath.Join(dest, name)))
+		}
+	})
+	must(t, err)
+
+	// Where the first name of a file is, there is a link to outside by then.
+	err = w.tryRestore(s, func(dest string) { must(t, os.Symlink("../../victim", filepath.Join(dest, "a"))) })
+	must(t, err)
+
+	// Two that say that they are one file, and are not.
+	w = newWorld(t)
+	s = w.hostile(plenty, [][]byte{[]byte("another chunk")}, func(refs []space.Ref) []space.Node {
+		return []space.Node{linked("a", refs[0]), linked("b", refs[1])}
+	})
+	must(t, w.tryRestore(s, func(dest string) {
+		t.Cleanup(func() {
+			if text, err := os.ReadFile(filepath.Join(dest, "b")); err != nil || string(text) != "a chunk" {
+				t.Errorf("b, which says that it is a: %q, %v", text, err)
+			}
+		})
+	}))
+}
+
+// TestHostileDevices: a restore makes no devices and no sockets, with whatever rights.
+func TestHostileDevices(t *testing.T) {
+	w := newWorld(t)
+	s := w.hostile(plenty, nil, func([]space.Ref) []space.Node {
+		const sda = 8 << 8
+		return []space.Node{
+			{Name: "blk", Type: space.TypeBlockDevice, Mode: 0o666, Rdev: sda},
+			{Name: "chr", Type: space.TypeCharDevice, Mode: 0o666, Rdev: 1<<8 | 1}, // memory
+			{Name: "sock", Type: space.TypeSocket, Mode: 0o666},
+		}
+	})
+	dest := filepath.Join(t.TempDir(), "restored")
+	r, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{})
+	if err != nil || r.Skipped != 3 {
+		t.Errorf("devices and sockets: %+v, %v", r, err)
+	}
+	if list, err := os.ReadDir(dest); err != nil || len(list) > 0 {
+		t.Errorf("there are %v, %v", list, err)
+	}
+}

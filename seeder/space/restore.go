@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -225,7 +226,15 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 		r.matched++
 	}
 	for i := range r.stack {
-		if err := r.makeFolder(&r.stack[i]); err != nil {
+		err := r.makeFolder(&r.stack[i])
+		if errors.Is(err, syscall.ENAMETOOLONG) { // the file system that it came from takes longer ones
+			r.warn(name, err)
+			if n.Type == TypeDir {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -238,6 +247,10 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 		r.later = append(r.later, later{path: name, meta: n.metadata(), target: n.Target})
 	default:
 		r.result.Skipped++
+	}
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		r.warn(name, err)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("%q: %w", name, err)

@@ -15,9 +15,16 @@ func (r *restore) makeFolder(f *folder) error {
 	if f.made {
 		return nil
 	}
+	if err := r.makeOneFolder(f); err != nil {
+		return err
+	}
 	f.made = true
 	r.folders = append(r.folders, *f)
 	r.result.Dirs++
+	return nil
+}
+
+func (r *restore) makeOneFolder(f *folder) error {
 	if f.path == "." {
 		return nil
 	}
