@@ -185,6 +185,10 @@ torture: ## break boxes on purpose: SEEDS (100000) worlds, for FOR (no end) at t
 kill200: ## kill -9 a real seederd KILLS (200) times while blocks come in
 	$(GO) test ./hack/rig/kill -kills $${KILLS:-200} -v -count=1 -timeout 60m
 
+.PHONY: soak
+soak: ## two boxes under all that people do at once, one killed each minute, for SOAK (2h); ends with a table
+	$(GO) test ./hack/rig/soak -run TestSoak -for $${SOAK:-2h} -every 1m -v -count=1 -timeout 0
+
 .PHONY: bench
 bench: build ## Go benchmarks, then ingest and restore of 1 GiB through a real box
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./seeder/...

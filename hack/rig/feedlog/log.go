@@ -1,4 +1,6 @@
-package torture
+// Package feedlog is feeds in memory, as their writers have them: what the breaking benches
+// show to boxes, and compare with what these keep.
+package feedlog
 
 import (
 	"fmt"
@@ -10,9 +12,10 @@ import (
 	"cobox/seeder/store/storetest"
 )
 
-// A log is a feed that a partner writes, in memory. It implements replicate.Feed.
-type log struct {
-	name string
+// A Log is a feed that a partner writes, in memory. It implements replicate.Feed. It is
+// safe for concurrent use.
+type Log struct {
+	Name string // for people
 
 	mu       sync.Mutex
 	w        *storetest.Writer      // mu
@@ -21,12 +24,13 @@ type log struct {
 	next     int                    // mu
 }
 
-func newLog(name string, seed byte) *log {
-	return &log{name: name, w: storetest.NewWriter(seed), versions: make(map[feed.Hash][][]byte), watchers: make(map[int]func())}
+// New returns the log of a writer, who writes nothing but by [Log.Change].
+func New(name string, w *storetest.Writer) *Log {
+	return &Log{Name: name, w: w, versions: make(map[feed.Hash][][]byte), watchers: make(map[int]func())}
 }
 
-// change lets the writer write, and tells those who watch.
-func (l *log) change(write func(*storetest.Writer)) {
+// Change lets the writer write, and tells those who watch.
+func (l *Log) Change(write func(*storetest.Writer)) {
 	l.mu.Lock()
 	write(l.w)
 	l.versions[l.w.Head.Hash] = slices.Clone(l.w.Blocks)
@@ -37,28 +41,29 @@ func (l *log) change(write func(*storetest.Writer)) {
 	}
 }
 
-// version returns the blocks of a head that was signed, nil for one that was not.
-func (l *log) version(root feed.Hash) [][]byte {
+// Version returns the blocks of a head that was signed, nil for one that was not.
+func (l *Log) Version(root feed.Hash) [][]byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.versions[root]
 }
 
-func (l *log) head() feed.Head {
+// Head returns the newest head.
+func (l *Log) Head() feed.Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Head
 }
 
-func (l *log) Key() feed.Key { return l.w.Key }
+func (l *Log) Key() feed.Key { return l.w.Key }
 
-func (l *log) Node(i uint64) (feed.Node, error) {
+func (l *Log) Node(i uint64) (feed.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Node(i)
 }
 
-func (l *log) State() feed.State {
+func (l *Log) State() feed.State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st := feed.State{Key: l.w.Key, Manifest: l.w.Manifest, Head: l.w.Head}
@@ -72,18 +77,18 @@ func (l *log) State() feed.State {
 	return st
 }
 
-func (l *log) Durable() feed.State { return l.State() }
-func (l *log) Contiguous() uint64  { return l.head().Length }
-func (l *log) Known(i uint64) bool { return i < l.head().Length }
-func (l *log) Has(i uint64) bool   { return l.Known(i) }
+func (l *Log) Durable() feed.State { return l.State() }
+func (l *Log) Contiguous() uint64  { return l.Head().Length }
+func (l *Log) Known(i uint64) bool { return i < l.Head().Length }
+func (l *Log) Has(i uint64) bool   { return l.Known(i) }
 
-func (l *log) Bits(fn func(*feed.Bitfield)) {
+func (l *Log) Bits(fn func(*feed.Bitfield)) {
 	var b feed.Bitfield
-	b.SetRange(0, l.head().Length, true)
+	b.SetRange(0, l.Head().Length, true)
 	fn(&b)
 }
 
-func (l *log) Block(i uint64, buf []byte) ([]byte, error) {
+func (l *Log) Block(i uint64, buf []byte) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i >= uint64(len(l.w.Blocks)) {
@@ -92,11 +97,11 @@ func (l *log) Block(i uint64, buf []byte) ([]byte, error) {
 	return append(buf[:0], l.w.Blocks[i]...), nil
 }
 
-func (l *log) Put(*feed.Batch) error        { panic("a writer takes nothing in") }
-func (l *log) Freeze(*feed.ForkError) error { return nil }
-func (l *log) Frozen() *feed.ForkError      { return nil }
+func (l *Log) Put(*feed.Batch) error        { panic("a writer takes nothing in") }
+func (l *Log) Freeze(*feed.ForkError) error { return nil }
+func (l *Log) Frozen() *feed.ForkError      { return nil }
 
-func (l *log) Watch(fn func()) (stop func()) {
+func (l *Log) Watch(fn func()) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"cobox/hack/rig/feedlog"
 	"cobox/seeder"
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
@@ -132,14 +133,14 @@ func (b *box) check() error {
 	for _, p := range b.w.partners {
 		for _, l := range p.logs {
 			if err := b.checkLog(s, l); err != nil {
-				errs = append(errs, fmt.Errorf("%s, feed %s: %w", b.name, l.name, err))
+				errs = append(errs, fmt.Errorf("%s, feed %s: %w", b.name, l.Name, err))
 			}
 		}
 		errs = append(errs, b.checkQuota(s, p))
 	}
 	for _, a := range b.w.acks {
 		if err := b.checkAck(s, a); err != nil && a.box == b {
-			errs = append(errs, fmt.Errorf("%s, feed %s: fork %d, length %d was acknowledged: %w", b.name, a.log.name, a.fork, a.length, err))
+			errs = append(errs, fmt.Errorf("%s, feed %s: fork %d, length %d was acknowledged: %w", b.name, a.log.Name, a.fork, a.length, err))
 		}
 	}
 	err = s.Scrub(context.Background(), 0, func(d store.Damage) {
@@ -151,13 +152,13 @@ func (b *box) check() error {
 }
 
 // checkLog looks that every block of a feed is its writer's.
-func (b *box) checkLog(s *store.Store, l *log) error {
+func (b *box) checkLog(s *store.Store, l *feedlog.Log) error {
 	f, err := s.Feed(l.Key())
 	if err != nil {
 		return nil // whether it must be there, acknowledgements say
 	}
 	h := f.Durable().Head
-	blocks := l.version(h.Hash)
+	blocks := l.Version(h.Hash)
 	if h.Length > 0 && blocks == nil {
 		return errors.New("the tree head is none that the writer signed")
 	}
@@ -189,13 +190,13 @@ func (b *box) checkQuota(s *store.Store, p *partner) error {
 // An ack is what a box has acknowledged.
 type ack struct {
 	box          *box
-	log          *log
+	log          *feedlog.Log
 	fork, length uint64
 	root         feed.Hash
 }
 
 func (b *box) checkAck(s *store.Store, a ack) error {
-	blocks := a.log.version(a.root)
+	blocks := a.log.Version(a.root)
 	if blocks == nil || uint64(len(blocks)) != a.length {
 		return errors.New("the writer never signed that")
 	}

@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"cobox/hack/rig/feedlog"
+	"cobox/hack/rig/garble"
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/identity"
@@ -23,7 +24,7 @@ import (
 // read, list and delete what others have. He knows their feed keys.
 type mallory struct {
 	*partner
-	twin *log // another history of his first log
+	twin *feedlog.Log // another history of his first log
 
 	mu    sync.Mutex
 	deeds []error // what he did and must not have been able to; mu
@@ -34,7 +35,7 @@ const malloryQuota = 60_000
 func (w *world) newMallory() *mallory {
 	m := &mallory{partner: w.newPartner(9, malloryQuota)}
 	m.name = "mallory"
-	m.logs = []*log{newLog("mallory/0", 190), newLog("mallory/1", 191)}
+	m.logs = []*feedlog.Log{newLog("mallory/0", 190), newLog("mallory/1", 191)}
 	m.twin = newLog("mallory/twin", 190)
 	return m
 }
@@ -96,7 +97,7 @@ func (m *mallory) misbehave(ctx context.Context, b *box, r *rand.Rand) {
 }
 
 // victim picks a feed of somebody else's.
-func (m *mallory) victim(r *rand.Rand) (*partner, *log) {
+func (m *mallory) victim(r *rand.Rand) (*partner, *feedlog.Log) {
 	p := m.w.partners[r.IntN(len(m.w.partners))]
 	return p, p.logs[r.IntN(len(p.logs))]
 }
@@ -113,10 +114,10 @@ func (m *mallory) pry(ctx context.Context, c *client.Box, r *rand.Rand) {
 		}
 	}
 	if _, _, err := c.Unpin(ctx, p.public(), l.Key()); err == nil {
-		m.did("unpinned feed %s", l.name)
+		m.did("unpinned feed %s", l.Name)
 	}
 	if _, _, err := c.Receipt(ctx, p.public(), l.Key()); err == nil {
-		m.did("has a receipt for feed %s", l.name)
+		m.did("has a receipt for feed %s", l.Name)
 	}
 }
 
@@ -131,10 +132,10 @@ func (m *mallory) read(ctx context.Context, c *client.Box, r *rand.Rand) {
 	session.Go(func() { _ = c.Replicate(ctx, reader.Exchange()) })
 	defer session.Wait()
 	if h, err := reader.Head(ctx, l.Key(), 0); err == nil && h.Length > 0 {
-		m.did("read the head of feed %s", l.name)
+		m.did("read the head of feed %s", l.Name)
 	}
 	if _, err := reader.Block(ctx, l.Key(), 0); err == nil {
-		m.did("read block 0 of feed %s", l.name)
+		m.did("read block 0 of feed %s", l.Name)
 	}
 	cancel()
 }
@@ -177,73 +178,14 @@ func (m *mallory) garble(ctx context.Context, b *box, r *rand.Rand) {
 		return
 	}
 	x := replicate.New(replicate.Config{})
-	logs := []*log{m.logs[0], m.logs[1]}
+	logs := []*feedlog.Log{m.logs[0], m.logs[1]}
 	if r.IntN(4) == 0 {
 		logs[0] = m.twin
 	}
 	for _, l := range logs {
 		x.Add(l, replicate.Options{Writer: true})
 	}
-	_ = x.Serve(ctx, &garbled{Conn: conn, counts: m.w.counts, r: r, every: 2 + r.IntN(20)}, replicate.Peer{Name: "box", Open: true})
-}
-
-// A garbled connection loses, repeats, swaps, cuts short and changes frames that
-// are written to it.
-type garbled struct {
-	replicate.Conn
-	counts *counts
-	r      *rand.Rand
-	every  int
-	held   []byte // a frame that goes after the next
-	old    []byte // one of before
-}
-
-func (g *garbled) WriteFrame(parts ...[]byte) error {
-	frame := bytes.Join(parts, nil)
-	if g.r.IntN(g.every) != 0 || len(frame) == 0 {
-		return g.pass(frame)
-	}
-	g.counts.garbled.Add(1)
-	switch g.r.IntN(8) {
-	case 0:
-		return nil
-	case 1:
-		return errors.Join(g.pass(frame), g.pass(frame))
-	case 2:
-		g.held = frame
-		return nil
-	case 3:
-		return g.pass(frame[:g.r.IntN(len(frame))])
-	case 4:
-		if g.old != nil {
-			return g.pass(g.old)
-		}
-	case 5:
-		junk := make([]byte, g.r.IntN(200))
-		for i := range junk {
-			junk[i] = byte(g.r.Uint32())
-		}
-		return g.pass(junk)
-	case 6:
-		frame = append(frame, frame[g.r.IntN(len(frame)):]...)
-	default:
-		for range 1 + g.r.IntN(3) {
-			frame[g.r.IntN(len(frame))] ^= 1 << g.r.IntN(8)
-		}
-	}
-	return g.pass(frame)
-}
-
-func (g *garbled) pass(frame []byte) error {
-	err := g.Conn.WriteFrame(frame)
-	if g.held != nil && err == nil {
-		err = g.Conn.WriteFrame(g.held)
-		g.held = nil
-	}
-	if g.r.IntN(4) == 0 {
-		g.old = bytes.Clone(frame)
-	}
-	return err
+	_ = x.Serve(ctx, &garble.Conn{Conn: conn, Count: &m.w.counts.garbled, Rand: r, Every: 2 + r.IntN(20)}, replicate.Peer{Name: "box", Open: true})
 }
 
 // scribble writes more than he may, and two histories.
@@ -252,7 +194,7 @@ func (m *mallory) scribble(r *rand.Rand) {
 	if r.IntN(4) == 0 {
 		l = m.twin
 	}
-	l.change(func(w *storetest.Writer) { w.Append(m.blocks(r)...) })
+	l.Change(func(w *storetest.Writer) { w.Append(m.blocks(r)...) })
 }
 
 // account returns what he got away with.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"cobox/hack/rig/feedlog"
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/identity"
@@ -99,7 +100,7 @@ func (p *partner) pinAnew(b *box) error {
 }
 
 // pose names himself as a box that keeps his feeds, and comes as that box for others'.
-func (m *mallory) pose(ctx context.Context, b *box, c *client.Box, l *log) {
+func (m *mallory) pose(ctx context.Context, b *box, c *client.Box, l *feedlog.Log) {
 	m.w.counts.posed.Add(1)
 	list, err := keepersList(m.w, m.key, b.key, m.device)
 	if err != nil {
@@ -120,7 +121,7 @@ func (m *mallory) pose(ctx context.Context, b *box, c *client.Box, l *log) {
 	session.Go(func() { _ = k.Replicate(ctx, reader.Exchange()) })
 	defer session.Wait()
 	if h, err := reader.Head(ctx, l.Key(), 0); err == nil && h.Length > 0 {
-		m.did("read the head of feed %s as a box", l.name)
+		m.did("read the head of feed %s as a box", l.Name)
 	}
 	cancel()
 }

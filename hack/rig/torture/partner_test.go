@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cobox/hack/rig/feedlog"
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/identity"
@@ -26,7 +27,7 @@ type partner struct {
 	key    ed25519.PrivateKey
 	device ed25519.PrivateKey
 	quota  uint64
-	logs   []*log
+	logs   []*feedlog.Log
 	lists  bool                // whether he signs a list of keepers
 	shuns  atomic.Pointer[box] // to which his computer does not go now
 
@@ -137,8 +138,8 @@ func (p *partner) end() error {
 }
 
 // write appends some blocks to a log, or truncates it first.
-func (p *partner) write(r *rand.Rand, l *log) {
-	l.change(func(w *storetest.Writer) {
+func (p *partner) write(r *rand.Rand, l *feedlog.Log) {
+	l.Change(func(w *storetest.Writer) {
 		if r.IntN(8) == 0 && !p.w.slowDisk {
 			w.Truncate(r.IntN(len(w.Blocks)+1), p.blocks(r)...)
 			return
@@ -148,7 +149,7 @@ func (p *partner) write(r *rand.Rand, l *log) {
 }
 
 // unpin takes a log from a box. The next session pins it again.
-func (p *partner) unpin(b *box, l *log) {
+func (p *partner) unpin(b *box, l *feedlog.Log) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	p.w.acks = slices.DeleteFunc(p.w.acks, func(a ack) bool { return a.box == b && a.log == l })

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cobox/hack/rig/feedlog"
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 	"cobox/seeder/store/storetest"
@@ -284,7 +285,7 @@ func (w *world) event() error {
 }
 
 // rot changes a byte of a feed's blocks behind the box's back.
-func (w *world) rot(b *box, l *log) error {
+func (w *world) rot(b *box, l *feedlog.Log) error {
 	files, err := filepath.Glob(filepath.Join(b.state, "store", "feeds", l.Key().DiscoveryKey().String(), "*.blocks"))
 	if err != nil || len(files) == 0 {
 		return err
@@ -399,19 +400,19 @@ func (w *world) missing() string {
 	for _, p := range w.partners {
 		for _, b := range w.boxes {
 			for _, l := range p.logs {
-				if l.head().Length == 0 {
+				if l.Head().Length == 0 {
 					continue
 				}
 				st, err := b.s.Receipt(l.Key(), p.public())
 				if err != nil {
-					return fmt.Sprintf("%s has no receipt for feed %s: %v", b.name, l.name, err)
+					return fmt.Sprintf("%s has no receipt for feed %s: %v", b.name, l.Name, err)
 				}
 				r, err := identity.OpenReceipt(st, identity.BoxKeyOf(b.key))
 				if err != nil {
 					return err.Error()
 				}
-				if r.Length != l.head().Length || r.Fork != l.head().Fork {
-					return fmt.Sprintf("%s has fork %d, length %d of feed %s, which is at fork %d, length %d", b.name, r.Fork, r.Length, l.name, l.head().Fork, l.head().Length)
+				if r.Length != l.Head().Length || r.Fork != l.Head().Fork {
+					return fmt.Sprintf("%s has fork %d, length %d of feed %s, which is at fork %d, length %d", b.name, r.Fork, r.Length, l.Name, l.Head().Fork, l.Head().Length)
 				}
 			}
 		}
@@ -439,3 +440,5 @@ func (w *world) leaks() error {
 	}
 	return errors.Join(append(errs, err)...)
 }
+
+func newLog(name string, seed byte) *feedlog.Log { return feedlog.New(name, storetest.NewWriter(seed)) }

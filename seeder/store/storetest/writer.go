@@ -24,7 +24,11 @@ type Writer struct {
 
 // NewWriter returns the writer of an empty feed, the same one for the same seed.
 func NewWriter(seed byte) *Writer {
-	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	return NewWriterOf(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize)))
+}
+
+// NewWriterOf returns the writer of an empty feed with this key.
+func NewWriterOf(private ed25519.PrivateKey) *Writer {
 	m := feed.NewManifest(private.Public().(ed25519.PublicKey))
 	w := &Writer{Key: m.Key(), Manifest: m, private: private}
 	w.reset()
