@@ -142,6 +142,44 @@ func TestCase50FlippedBytes(t *testing.T) {
 	}
 }
 
+// TestCase50DamagedTable: a store whose index has a table that is damaged anywhere is not opened. Badger
+// would end the program for the one, and leave the table out, and with it what is newest, for
+// the other.
+func TestCase50DamagedTable(t *testing.T) {
+	whole := storeDir(t)
+	s := openStore(t, whole)
+	w, _ := filled(t, s, 1, 300, 60)
+	must(t, s.Close())
+	tables, err := filepath.Glob(filepath.Join(whole, "index", "*.sst"))
+	must(t, err)
+	if len(tables) == 0 {
+		t.Fatal("the store has no table")
+	}
+	for _, table := range tables {
+		info, err := os.Stat(table)
+		must(t, err)
+		for at := int64(0); at < info.Size(); at += 1 + info.Size()/12 {
+			for what, hurt := range map[string]func(name string){
+				"a flipped bit at": func(name string) { flip(t, name, at) },
+				"nothing from":     func(name string) { must(t, os.Truncate(name, at)) },
+			} {
+				dir := storeDir(t)
+				must(t, os.CopyFS(dir, os.DirFS(whole)))
+				hurt(filepath.Join(dir, "index", filepath.Base(table)))
+				if s, err := store.Open(dir, store.Config{MemTable: 1 << 20}); !errors.Is(err, store.ErrDamaged) {
+					t.Errorf("%s with %s %d of %d: %v, want ErrDamaged", filepath.Base(table), what, at, info.Size(), err)
+					if err == nil {
+						must(t, s.Close())
+					}
+				}
+				if len(blockFiles(t, dir, w.Key)) != 1 {
+					t.Fatal("the blocks are gone")
+				}
+			}
+		}
+	}
+}
+
 // Case 53: an index that another key encrypts is not opened, and is left as it is.
 // (Ours is not encrypted: what it holds of a partner's is encrypted already.)
 func TestCase53ForeignKey(t *testing.T) {

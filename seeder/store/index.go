@@ -36,7 +36,11 @@ type index struct {
 
 // openIndex opens or makes the database, with a table in memory of that size.
 func openIndex(dir string, memTable int64, step func(_, _ string) error, room *room) (*index, error) {
-	db, err := badger.Open(badgerOptions(dir, memTable))
+	opts := badgerOptions(dir, memTable)
+	if err := checkTables(dir, opts); err != nil {
+		return nil, err
+	}
+	db, err := openBadger(opts)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -45,6 +49,16 @@ func openIndex(dir string, memTable int64, step func(_, _ string) error, room *r
 		maxSize: int(db.MaxBatchSize()) * 9 / 10, maxCount: int(db.MaxBatchCount()) * 9 / 10,
 	}
 	return x, durable.SyncDir(dir)
+}
+
+// openBadger is badger.Open, with an error where that panics over what it finds.
+func openBadger(opts badger.Options) (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: Badger: %v", ErrDamaged, r)
+		}
+	}()
+	return badger.Open(opts)
 }
 
 // badgerOptions are for small values on a board with 512 MB: a write goes to a
