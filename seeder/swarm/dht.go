@@ -106,14 +106,35 @@ func (h *Host) joinDHT(ctx context.Context) error {
 	return nil
 }
 
-// Pauses between attempts to reach a bootstrap peer.
+// How a host holds on to its bootstrap peers.
 const (
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
+	// lasting is how long a connection was good when it is made again at once. A box
+	// that does not know us puts us out after seconds: one that came back each time
+	// would take the places of those who have something to say there.
+	lasting = time.Minute
+	// enoughServers is how many DHT servers a host knows that needs no bootstrap peer
+	// any more: two full buckets. So what a bootstrap peer has to carry does not grow
+	// with the network.
+	enoughServers = 2 * 20
 )
 
+// A retry says when a bootstrap peer is dialled again.
+type retry struct{ last time.Duration }
+
+// after returns the pause after a connection that lasted so long, 0 when there was none.
+func (r *retry) after(lasted time.Duration) time.Duration {
+	if lasted >= lasting {
+		r.last = 0
+	}
+	r.last = min(max(2*r.last, firstRetry), lastRetry)
+	return r.last
+}
+
 // keepConnected connects to p and reconnects when the connection is lost, with
-// growing pauses while that fails, until ctx ends.
+// growing pauses while it fails or does not last, until ctx ends. It leaves p alone
+// while the DHT has enough others.
 func (h *Host) keepConnected(ctx context.Context, p peer.AddrInfo) {
 	lost := make(chan struct{}, 1)
 	stop := h.OnDisconnect(func(gone PeerID) {
@@ -125,24 +146,34 @@ func (h *Host) keepConnected(ctx context.Context, p peer.AddrInfo) {
 		}
 	})
 	defer stop()
-	pause := firstRetry
+	var r retry
 	for ctx.Err() == nil {
-		if err := h.connectInfo(ctx, p); err != nil {
-			h.log.Debug("bootstrap peer not reached", "peer", PeerID(p.ID), "retry", pause, "err", err)
-		} else {
-			pause = firstRetry
-			for h.p2p.Network().Connectedness(p.ID) == network.Connected {
+		pause := lastRetry
+		if h.needsBootstrap() {
+			began := time.Now()
+			err := h.connectInfo(ctx, p)
+			for err == nil && h.p2p.Network().Connectedness(p.ID) == network.Connected {
 				select {
 				case <-lost:
 				case <-ctx.Done():
 					return
 				}
 			}
+			if err != nil {
+				began = time.Now() // there was no connection
+			}
+			pause = r.after(time.Since(began))
+			h.log.Debug("not connected to a bootstrap peer", "peer", PeerID(p.ID), "retry", pause, "err", err)
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 		}
-		pause = min(2*pause, lastRetry)
 	}
+}
+
+// needsBootstrap reports whether the DHT knows too few servers to do without the
+// bootstrap peers.
+func (h *Host) needsBootstrap() bool {
+	return h.dht == nil || h.dht.RoutingTable().Size() < enoughServers
 }
