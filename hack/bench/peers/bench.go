@@ -86,19 +86,11 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return fmt.Errorf("making the folder: %w", err)
 		}
 		t := table{job: j, payload: payload, steps: make(map[string]map[string][]step)}
-		for round := range b.rounds {
-			for _, name := range order {
-				if len(b.only) > 0 && !slices.Contains(b.only, name) {
-					continue
-				}
-				work := filepath.Join(dir, "work")
-				if err := b.measure(ctx, &t, j, name, work, source); err != nil {
-					return fmt.Errorf("%s, %s: %w", j.name, name, err)
-				}
-				fmt.Fprintf(os.Stderr, "%s, round %d of %d: %s done\n", j.name, round+1, b.rounds, name)
-			}
+		err = b.turns(ctx, &t, filepath.Join(dir, "work"), source)
+		t.print(os.Stdout) // what there is, also of a run that was cut short
+		if err != nil {
+			return err
 		}
-		t.print(os.Stdout)
 		if err := os.RemoveAll(source); err != nil {
 			return err
 		}
@@ -106,8 +98,25 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return nil
 }
 
+// turns does a job with all systems, round after round.
+func (b *bench) turns(ctx context.Context, t *table, work, source string) error {
+	for round := range b.rounds {
+		for _, name := range order {
+			if len(b.only) > 0 && !slices.Contains(b.only, name) {
+				continue
+			}
+			if err := b.measure(ctx, t, name, work, source); err != nil {
+				return fmt.Errorf("%s, %s: %w", t.job.name, name, err)
+			}
+			fmt.Fprintf(os.Stderr, "%s, round %d of %d: %s done\n", t.job.name, round+1, b.rounds, name)
+		}
+	}
+	return nil
+}
+
 // measure does a job with one system, all fresh.
-func (b *bench) measure(ctx context.Context, t *table, j job, name, work, source string) (err error) {
+func (b *bench) measure(ctx context.Context, t *table, name, work, source string) (err error) {
+	j := t.job
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 	if err := os.Mkdir(work, 0o700); err != nil {
