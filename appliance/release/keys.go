@@ -9,6 +9,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
+// ErrNoKeys says that a box was made without release keys. It wraps [ErrUnsigned].
+var ErrNoKeys = fmt.Errorf("%w: its image was made without any, and takes no updates", ErrUnsigned)
+
 // ErrUnsigned says that too few of the release keys have signed a manifest.
 var ErrUnsigned = errors.New("it is not signed by enough of the release keys that this box knows")
 
@@ -50,8 +53,11 @@ func ParseKeys(text []byte) (Keys, error) {
 func (k Keys) Needs() int { return max(1, min(enough, len(k.verifiers))) }
 
 // Open returns the manifest in a signed note, once enough keys have signed it. The
-// error wraps [ErrUnsigned] or [ErrMalformed].
+// error wraps [ErrUnsigned] ([ErrNoKeys] when none could) or [ErrMalformed].
 func (k Keys) Open(signed []byte) (Manifest, error) {
+	if len(k.verifiers) == 0 {
+		return Manifest{}, ErrNoKeys
+	}
 	n, err := note.Open(signed, note.VerifierList(k.verifiers...))
 	if _, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
 		return Manifest{}, ErrUnsigned

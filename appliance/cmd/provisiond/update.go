@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -19,8 +20,8 @@ type system struct {
 	*provision.Updates
 }
 
-// openSystem returns the system of an appliance. On other computers, and where the
-// system came without release keys, it is nil: there is nothing to update.
+// openSystem returns the system of an appliance. On other computers it is nil: there is
+// nothing to update.
 func openSystem(state string, log *slog.Logger) (*system, error) {
 	card, err := update.Open()
 	if errors.Is(err, update.ErrNoSlots) {
@@ -33,11 +34,7 @@ func openSystem(state string, log *slog.Logger) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(release.KeysFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading the release keys: %w", err)
-	}
-	keys, err := release.ParseKeys(text)
+	keys, err := readKeys(release.KeysFile, log)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +42,20 @@ func openSystem(state string, log *slog.Logger) (*system, error) {
 		Box: update.NewBox(state, card, runs, card.Trial(), log), Keys: keys, Before: update.NewChecker(state).Condition,
 	}}
 	return s, s.Box.Interrupted()
+}
+
+// readKeys reads the release keys that the image came with. An image that somebody made
+// for himself has none, and its system takes no release.
+func readKeys(path string, log *slog.Logger) (release.Keys, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Info("this image was made without release keys, and takes no updates: mkimage build -keys FILE makes one that does")
+		return release.Keys{}, nil
+	}
+	if err != nil {
+		return release.Keys{}, fmt.Errorf("reading the release keys: %w", err)
+	}
+	return release.ParseKeys(text)
 }
 
 // updateHealth tells how the latest update went, and which slot runs, of a system

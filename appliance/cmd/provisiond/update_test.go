@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,4 +226,32 @@ func TestNoAppliance(t *testing.T) {
 		}
 		return errors.Join(errors.New("no such answer"), err)
 	})
+}
+
+// An image without release keys is a normal one: it says what to do about it, in a line
+// that calls nobody, and takes no release. Keys that cannot be read are another matter.
+func TestNoReleaseKeys(t *testing.T) {
+	var text strings.Builder
+	log := slog.New(slog.NewTextHandler(&text, nil))
+	keys, err := readKeys(filepath.Join(t.TempDir(), "release-keys"), log)
+	if err != nil || !strings.Contains(text.String(), "level=INFO") || !strings.Contains(text.String(), "mkimage build -keys") {
+		t.Errorf("readKeys = %v; it says %q", err, text.String())
+	}
+	_, err = keys.Open([]byte("a release"))
+	if !errors.Is(err, release.ErrNoKeys) || !errors.Is(err, release.ErrUnsigned) {
+		t.Errorf("Open = %v, want ErrNoKeys", err)
+	}
+	text.Reset()
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{bad, t.TempDir()} {
+		if _, err := readKeys(path, log); err == nil {
+			t.Errorf("readKeys took %s", path)
+		}
+	}
+	if text.Len() > 0 {
+		t.Errorf("what cannot be read is both returned and logged: %s", text.String())
+	}
 }
