@@ -162,7 +162,7 @@ func (k *keeping) run(ctx context.Context, s *Seeder, p shelf.Place, limit time.
 			continue
 		}
 		k.cfg.Log.Info("the store is looked for anew")
-		if s.store != nil && p.Disk != "" {
+		if now, err := k.shelf.Find(); s.store != nil && p.Disk != "" && (err != nil || now.Dir != p.Dir) {
 			return ErrAnew
 		}
 		cancel()
@@ -192,7 +192,7 @@ func (k *keeping) move(ctx context.Context, p shelf.Place) error {
 			Skip: store.Made, Progress: text.copied,
 			Verify: func(ctx context.Context, copied string) error {
 				text.verifying()
-				return verifyCopy(ctx, k.shelf.Card, copied, store.Config{Log: k.cfg.Log})
+				return verifyCopy(ctx, p.Dir, copied, store.Config{Log: k.cfg.Log})
 			},
 		})
 		return nil
@@ -202,7 +202,7 @@ func (k *keeping) move(ctx context.Context, p shelf.Place) error {
 	}
 	if k.unmoved != nil {
 		k.unmoveTo, k.movable = p.To, time.Now().Add(againAfter)
-		k.cfg.Log.Error("the store stays on the card", "error", k.unmoved)
+		k.cfg.Log.Error("the store stays where it is", "error", k.unmoved)
 		return nil
 	}
 	k.cfg.Log.Info("the store was moved to the data disk", "disk", p.To)

@@ -34,6 +34,8 @@ type Config struct {
 	Card   string // the disk with the system, by name: never adopted
 	// Order returns the newest order to adopt a disk.
 	Order func() Order
+	// GiveUp returns the newest order to give up a disk as lost; nil for none.
+	GiveUp func() GiveUp
 	// Own gives a folder on the disk to the user that keeps the store; nil leaves it.
 	Own func(path string) error
 	Log *slog.Logger // nil for none
@@ -113,20 +115,41 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // look does what is to be done now.
 func (k *Keeper) look() {
+	if k.cfg.GiveUp != nil {
+		k.giveUp(k.cfg.GiveUp())
+	}
 	o := k.cfg.Order()
 	bytes, id := o.ID(k.cfg.Box)
+	r := k.record
 	switch {
-	case o == (Order{}), k.record.Refused == id, k.record.Made && k.record.ID == id:
-	case k.record.Made:
-		k.refuse(o, id, fmt.Errorf("the box keeps its store on another disk already (%s)", k.record.Disk))
+	case o == (Order{}), r.Refused == id, r.Made && r.ID == id, r.Next != nil && r.Next.Made && r.Next.ID == id:
+	case r.Made && !k.here():
+		k.refuse(o, id, fmt.Errorf("the disk that the box keeps its store on (%s) is not there: connect it, or say that it is gone for good (coboxctl disk gone)", r.Disk))
 	default:
 		if err := k.adopt(o, bytes, id); err != nil {
 			k.refuse(o, id, err)
 		}
 	}
-	if k.record.Made {
-		k.mount()
+	if !k.record.Made {
+		return
 	}
+	k.takeNext()
+	k.mount()
+	if n := k.record.Next; n != nil && n.Made {
+		k.mountNext(*n)
+	}
+	k.free()
+}
+
+// here reports whether the data disk is mounted and connected.
+func (k *Keeper) here() bool {
+	number, ok := mounted(k.cfg.At)
+	return ok && k.mine() == nil && k.cfg.System.Connected(number)
+}
+
+// shelf is where the store is looked for.
+func (k *Keeper) shelf() shelf.Shelf {
+	return shelf.Shelf{Card: filepath.Join(k.cfg.State, "store"), Disk: k.cfg.At, Box: k.cfg.Box}
 }
 
 // remember makes r what is remembered, on the card first.
@@ -145,7 +168,10 @@ func (k *Keeper) set(state disk.State, why string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	was := k.standing
-	k.standing = disk.Standing{Disk: k.record.Disk, ID: k.record.ID, State: state, Why: why, Refused: k.record.Seq, WhyNot: k.record.Why}
+	k.standing = disk.Standing{Disk: k.record.Disk, ID: k.record.ID, State: state, Why: why, Refused: k.record.Seq, WhyNot: k.record.Why, Next: was.Next}
+	if k.record.Next == nil {
+		k.standing.Next = nil
+	}
 	if was.State != state || was.Why != why {
 		k.log.Info("data disk", "state", state, "why", why)
 	}
@@ -156,7 +182,10 @@ func (k *Keeper) refuse(o Order, id string, why error) {
 	k.log.Error("a disk is not adopted", "disk", o.Disk, "error", why)
 	r := k.record
 	if !r.Made {
-		r = record{}
+		r = record{NotGone: r.NotGone}
+	}
+	if r.Next != nil && r.Next.ID == id {
+		r.Next = nil
 	}
 	r.Refused, r.Seq, r.Why = id, o.Seq, why.Error()
 	if err := k.remember(r); err != nil {
@@ -167,54 +196,64 @@ func (k *Keeper) refuse(o Order, id string, why error) {
 	}
 }
 
-// adopt makes a disk the box's. It goes on where the power went away.
+// adopt makes a disk the box's, or the one that it moves to. It goes on where the power
+// went away.
 func (k *Keeper) adopt(o Order, id [16]byte, text string) error {
 	d, err := k.find(o)
 	if err != nil {
 		return err
 	}
+	p := k.placeFor(o, text)
+	if err := k.clear(p); err != nil {
+		return err
+	}
 	device := filepath.Join(k.cfg.System.Dev, d.Name)
-	made, err := k.readopt(o, device, text)
+	made, err := k.readopt(p, device)
 	if err != nil || made {
 		return err
 	}
-	if k.record.ID != text || !begun(device, text) {
+	if !p.begun || !begun(device, text) {
 		if !d.Blank() && !o.Erase {
 			return fmt.Errorf("%s holds data (%s): look at it first; coboxctl disk adopt -force erases it", d.Name, d.Holds())
 		}
 	}
-	if err := k.remember(record{ID: text, Disk: o.Disk}); err != nil {
+	if err := k.remember(p.record(k.record, false)); err != nil {
 		return err
 	}
-	k.set(disk.Making, "its file system is being made, which takes minutes on a large disk")
-	if err := format(device, int64(d.SizeBytes), text, ext4.Options{Label: Label, UUID: id, PerInode: 1 << 20}); err != nil {
+	p.says(k, disk.Making, makingText(0, 1))
+	progress := func(done, total int64) { p.says(k, disk.Making, makingText(done, total)) }
+	if err := format(device, int64(d.SizeBytes), text, ext4.Options{Label: Label, UUID: id, PerInode: 1 << 20, Progress: progress}); err != nil {
 		return err
 	}
-	if err := mount(device, k.cfg.At); err != nil {
+	if err := mount(device, p.at); err != nil {
 		return err
 	}
-	if err := shelf.WriteMark(k.cfg.At, shelf.NewMark(k.cfg.Box, text), k.cfg.Own); err != nil {
-		return errors.Join(err, unmount(k.cfg.At))
+	if err := shelf.WriteMark(p.at, shelf.NewMark(k.cfg.Box, text), k.cfg.Own); err != nil {
+		return errors.Join(err, unmount(p.at))
 	}
 	k.log.Info("a disk was adopted", "disk", o.Disk, "id", text)
-	return k.remember(record{ID: text, Disk: o.Disk, Made: true})
+	return k.remember(p.record(k.record, true))
+}
+
+func makingText(done, total int64) string {
+	return fmt.Sprintf("its file system is being made, %d %%, which takes minutes on a large disk", done*100/total)
 }
 
 // readopt takes in a disk that was made by the same order, whole: what the card knew of
 // it is lost, or was not written before the power went away.
-func (k *Keeper) readopt(o Order, device, text string) (made bool, err error) {
+func (k *Keeper) readopt(p place, device string) (made bool, err error) {
 	super, err := superOf(device)
-	if err != nil || uuidText(super.UUID) != text || super.Damaged {
+	if err != nil || uuidText(super.UUID) != p.id || super.Damaged {
 		return false, nil // it is no such disk
 	}
-	if err := mount(device, k.cfg.At); err != nil {
+	if err := mount(device, p.at); err != nil {
 		return false, nil // it was not made to its end
 	}
-	if m, err := shelf.ReadMark(k.cfg.At); err != nil || m != shelf.NewMark(k.cfg.Box, text) {
-		return false, unmount(k.cfg.At)
+	if m, err := shelf.ReadMark(p.at); err != nil || m != shelf.NewMark(k.cfg.Box, p.id) {
+		return false, unmount(p.at)
 	}
-	k.log.Info("a disk was adopted before", "disk", o.Disk, "id", text)
-	return true, k.remember(record{ID: text, Disk: o.Disk, Made: true})
+	k.log.Info("a disk was adopted before", "disk", p.disk, "id", p.id)
+	return true, k.remember(p.record(k.record, true))
 }
 
 // find returns the disk that an order names, which must be the only one of that text.
@@ -254,7 +293,7 @@ func (k *Keeper) mount() {
 			return
 		}
 	}
-	found, other, err := k.among()
+	found, other, err := k.among(k.record.ID)
 	switch {
 	case err != nil:
 		k.set(disk.Gone, err.Error())
@@ -278,9 +317,9 @@ func (k *Keeper) mine() error {
 	return err
 }
 
-// among looks for the disk: found are those that say that they are it, other is one that
-// says that it is another box's, or was.
-func (k *Keeper) among() (found []candidate, other string, err error) {
+// among looks for a disk by its ID: found are those that say that they are it, other is
+// one that says that it is another box's, or was.
+func (k *Keeper) among(id string) (found []candidate, other string, err error) {
 	disks, err := k.cfg.System.List(k.cfg.Card)
 	if err != nil {
 		return nil, "", err
@@ -290,8 +329,9 @@ func (k *Keeper) among() (found []candidate, other string, err error) {
 		super, err := superOf(device)
 		switch {
 		case err != nil || super.Label != Label:
-		case uuidText(super.UUID) == k.record.ID:
+		case uuidText(super.UUID) == id:
 			found = append(found, candidate{device, super})
+		case k.record.Next != nil && uuidText(super.UUID) == k.record.Next.ID, uuidText(super.UUID) == k.record.Old:
 		default:
 			other = cmp.Or(other, d.Text())
 		}

@@ -35,12 +35,34 @@ type record struct {
 	Disk string `json:"disk,omitempty"`
 	// Made says that the file system is whole; before that it is being made.
 	Made bool `json:"made,omitempty"`
+	// Next is the disk that is to take its place, once the store has moved there.
+	Next *next `json:"next,omitempty"`
+	// Old is the disk whose place it has taken, until that is blank.
+	Old string `json:"old,omitempty"`
 	// Refused is the last order that was not carried out, by the ID that it would have
 	// made.
 	Refused string `json:"refused,omitempty"`
 	Seq     uint64 `json:"seq,omitempty"` // its number
 	Why     string `json:"why,omitempty"`
+	// NotGone is the last order to give up the disk that was not carried out, see
+	// [GiveUp].
+	NotGone string `json:"notGone,omitempty"`
 }
+
+// A next is a disk that is to be the data disk.
+type next struct {
+	ID   string `json:"id"`
+	Disk string `json:"disk"`
+	Made bool   `json:"made,omitempty"`
+}
+
+// A GiveUp is an operator's order to give up the data disk as lost; its zero value is none.
+type GiveUp struct {
+	Epoch, Seq uint64
+	ID         string // of the disk
+}
+
+func (g GiveUp) key() string { return fmt.Sprintf("%d/%d", g.Epoch, g.Seq) }
 
 // recordFile is in the state folder.
 const recordFile = "own/data-disk.json"

@@ -19,8 +19,11 @@ type Standing struct {
 	ID    string `json:"id,omitempty"`   // the UUID of its file system
 	State State  `json:"state,omitempty"`
 	Why   string `json:"why,omitempty"` // for a person, what is wrong and what to do
-	// Refused is the number of the last order to adopt a disk, if the box did not do it;
-	// WhyNot says why.
+	// Next is the disk that takes its place, once what is kept has moved there; nil for
+	// none.
+	Next *Standing `json:"next,omitempty"`
+	// Refused is the number of the last order to adopt or to give up a disk, if the box
+	// did not do it; WhyNot says why.
 	Refused uint64 `json:"refused,omitempty"`
 	WhyNot  string `json:"whyNot,omitempty"`
 }

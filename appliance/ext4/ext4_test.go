@@ -29,8 +29,18 @@ func TestFormat(t *testing.T) {
 		const size = 1 << 30
 		f := sparse(t, size)
 		id := [16]byte{1, 2, 3, 15: 16}
-		if err := ext4.Format(f, 0, size, ext4.Options{Label: "cobox-data", UUID: id, PerInode: perInode}); err != nil {
+		told, last := 0, int64(0)
+		progress := func(done, total int64) {
+			if told++; done <= last || done > total || total != size {
+				t.Errorf("it is told that %d of %d are done, after %d", done, total, last)
+			}
+			last = done
+		}
+		if err := ext4.Format(f, 0, size, ext4.Options{Label: "cobox-data", UUID: id, PerInode: perInode, Progress: progress}); err != nil {
 			t.Fatal(err)
+		}
+		if told == 0 || told > 100 || last < size*3/4 {
+			t.Errorf("progress was told %d times, at last %d of %d", told, last, int64(size))
 		}
 		got, err := ext4.Read(f)
 		if want := (ext4.SuperBlock{UUID: id, Label: "cobox-data", Clean: true}); err != nil || got != want {

@@ -31,6 +31,8 @@ type Options struct {
 	// PerInode is how many bytes of the disk there are to an inode, a file or a folder;
 	// 0 means 64 KiB. All tables are written when the file system is made.
 	PerInode int64
+	// Progress hears how much of the size has its tables, now and then; nil for nobody.
+	Progress func(done, total int64)
 }
 
 // Format makes an empty file system in the bytes of f from start on, and syncs it.
@@ -46,7 +48,7 @@ func Format(f *os.File, start, size int64, o Options) error {
 	if o.UUID != [16]byte{} {
 		id = (*uuid.UUID)(&o.UUID)
 	}
-	_, err := ext4.Create(keepOpen{f}, size, start, sector, &ext4.Params{
+	_, err := ext4.Create(&keepOpen{f: f, start: start, size: size, progress: o.Progress}, size, start, sector, &ext4.Params{
 		UUID:            id,
 		SectorsPerBlock: block / sector,
 		InodeCount:      uint32(groups * (blocksPerGroup * block / o.PerInode)),
@@ -63,15 +65,28 @@ func Format(f *os.File, start, size int64, o Options) error {
 	return nil
 }
 
-// keepOpen lends a file to go-diskfs, which would close it.
-type keepOpen struct{ f *os.File }
+// keepOpen lends a file to go-diskfs, which would close it, and tells how far that is:
+// it writes the tables from the beginning to the end.
+type keepOpen struct {
+	f           *os.File
+	start, size int64
+	told        int64
+	progress    func(done, total int64)
+}
 
-func (k keepOpen) Stat() (fs.FileInfo, error)               { return k.f.Stat() }
-func (k keepOpen) Read(p []byte) (int, error)               { return k.f.Read(p) }
-func (k keepOpen) ReadAt(p []byte, at int64) (int, error)   { return k.f.ReadAt(p, at) }
-func (k keepOpen) WriteAt(p []byte, at int64) (int, error)  { return k.f.WriteAt(p, at) }
-func (k keepOpen) Seek(at int64, whence int) (int64, error) { return k.f.Seek(at, whence) }
-func (k keepOpen) Sys() (*os.File, error)                   { return k.f, nil }
-func (k keepOpen) Writable() (backend.WritableFile, error)  { return k, nil }
-func (k keepOpen) Path() string                             { return k.f.Name() }
-func (k keepOpen) Close() error                             { return nil }
+func (k *keepOpen) WriteAt(p []byte, at int64) (int, error) {
+	if done := at - k.start; k.progress != nil && done-k.told >= k.size/100 {
+		k.told = done
+		k.progress(done, k.size)
+	}
+	return k.f.WriteAt(p, at)
+}
+
+func (k *keepOpen) Stat() (fs.FileInfo, error)               { return k.f.Stat() }
+func (k *keepOpen) Read(p []byte) (int, error)               { return k.f.Read(p) }
+func (k *keepOpen) ReadAt(p []byte, at int64) (int, error)   { return k.f.ReadAt(p, at) }
+func (k *keepOpen) Seek(at int64, whence int) (int64, error) { return k.f.Seek(at, whence) }
+func (k *keepOpen) Sys() (*os.File, error)                   { return k.f, nil }
+func (k *keepOpen) Writable() (backend.WritableFile, error)  { return k, nil }
+func (k *keepOpen) Path() string                             { return k.f.Name() }
+func (k *keepOpen) Close() error                             { return nil }

@@ -179,6 +179,6 @@ func (s *State) changeHands(e Entry) {
 	s.Epoch++
 	s.Began = e.Seq
 	s.Recovery = Recovery{}
-	s.Update, s.Disk = UpdateOrder{}, DiskOrder{}
+	s.Update, s.Disk, s.GivenUp = UpdateOrder{}, DiskOrder{}, GivenUpDisk{}
 	s.voidInvites()
 }

@@ -166,6 +166,11 @@ func (o AdoptDisk) apply(s *State, _ Member, e Entry) error {
 	return nil
 }
 
+func (o GiveUpDisk) apply(s *State, _ Member, e Entry) error {
+	s.GivenUp = GivenUpDisk{o, e.Seq}
+	return nil
+}
+
 func (o AcceptBoard) apply(s *State, _ Member, _ Entry) error {
 	s.Board = o.Board
 	return nil

@@ -184,6 +184,18 @@ func (o AdoptDisk) check() error {
 	return nil
 }
 
+func (o GiveUpDisk) check() error {
+	if err := (AdoptDisk{Disk: o.Disk}).check(); err != nil {
+		return err
+	}
+	if len(o.ID) != diskIDLen || strings.ContainsFunc(o.ID, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef-", r) }) {
+		return malformed("disk ID %.64q: it is a UUID in lower case", o.ID)
+	}
+	return nil
+}
+
+const diskIDLen = 36
+
 // maxBoard bounds the name of a board, in bytes.
 const maxBoard = 64
 

@@ -110,6 +110,7 @@ var kinds = []kind{
 	kindOf[Set](identity.Operator),
 	kindOf[Update](identity.Operator),
 	kindOf[AdoptDisk](identity.Operator),
+	kindOf[GiveUpDisk](identity.Operator),
 	kindOf[AcceptBoard](identity.Operator),
 	kindOf[Retire](identity.Operator),
 

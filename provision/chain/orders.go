@@ -145,6 +145,13 @@ type AdoptDisk struct {
 	Erase bool `json:"erase"`
 }
 
+// GiveUpDisk tells the box that its data disk is gone for good, with all that is on it:
+// the box begins anew with an empty store. It is only done while the disk is not there.
+type GiveUpDisk struct {
+	Disk string `json:"disk"` // its text, for people
+	ID   string `json:"id"`   // the UUID of its file system, so that the same disk adopted again is another one
+}
+
 // AcceptBoard lets the box go on on a board that it was not set up on: an operator
 // says so when a card was moved. Until then it keeps out of sight there, since the
 // card may be a copy.
@@ -172,6 +179,7 @@ func (CancelRecovery) context() string  { return "cobox/order-recovery-cancel/v1
 func (Set) context() string             { return "cobox/order-setting/v1" }
 func (Update) context() string          { return "cobox/order-update/v1" }
 func (AdoptDisk) context() string       { return "cobox/order-disk-adopt/v1" }
+func (GiveUpDisk) context() string      { return "cobox/order-disk-give-up/v1" }
 func (AcceptBoard) context() string     { return "cobox/order-board/v1" }
 func (Retire) context() string          { return "cobox/order-retire/v1" }
 
@@ -191,5 +199,6 @@ func (CancelRecovery) needs() Role  { return Operator }
 func (Set) needs() Role             { return Owner }
 func (Update) needs() Role          { return Operator }
 func (AdoptDisk) needs() Role       { return Owner }
+func (GiveUpDisk) needs() Role      { return Owner }
 func (AcceptBoard) needs() Role     { return Operator }
 func (Retire) needs() Role          { return Owner }

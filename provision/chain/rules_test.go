@@ -148,6 +148,7 @@ func TestRoles(t *testing.T) {
 		"set the recovery key": {chain.SetRecovery{Key: claimKey(80)}, ownerOnly},
 		"change a setting":     {chain.Set{Name: chain.Settings()[0], Value: "on"}, ownerOnly},
 		"update":               {chain.Update{Release: chain.Hash{1}}, operators},
+		"give up a disk":       {chain.GiveUpDisk{Disk: "a disk", ID: diskID}, ownerOnly},
 		"adopt a disk":         {chain.AdoptDisk{Disk: "a disk"}, ownerOnly},
 		"retire":               {chain.Retire{}, ownerOnly},
 	} {
@@ -470,9 +471,13 @@ func TestLatestOrders(t *testing.T) {
 	if d := x.s.Disk; d.Disk != "a disk" || !d.Erase || d.Seq != x.s.Seq {
 		t.Errorf("disk %+v", d)
 	}
+	x.must(x.order(owner, chain.GiveUpDisk{Disk: "a disk", ID: diskID}))
+	if g := x.s.GivenUp; g.ID != diskID || g.Seq != x.s.Seq {
+		t.Errorf("given up %+v", g)
+	}
 	x.must(x.fact(chain.Reset{Reset: id(90), Mode: chain.Reowner, Claim: id(91)}))
-	if x.s.Update != (chain.UpdateOrder{}) || x.s.Disk != (chain.DiskOrder{}) {
-		t.Errorf("after a reset: %+v, %+v", x.s.Update, x.s.Disk)
+	if x.s.Update != (chain.UpdateOrder{}) || x.s.Disk != (chain.DiskOrder{}) || x.s.GivenUp != (chain.GivenUpDisk{}) {
+		t.Errorf("after a reset: %+v, %+v, %+v", x.s.Update, x.s.Disk, x.s.GivenUp)
 	}
 }
 

@@ -58,6 +58,10 @@ func (o AdoptDisk) sentence() string {
 	return fmt.Sprintf("ordered to keep the store on the disk %q", o.Disk)
 }
 
+func (o GiveUpDisk) sentence() string {
+	return fmt.Sprintf("gave up the disk %q as lost", o.Disk)
+}
+
 // String says the terms as part of a sentence.
 func (t Terms) String() string {
 	s := fmt.Sprintf("%d bytes in %d feeds", t.QuotaBytes, t.MaxFeeds)

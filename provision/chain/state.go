@@ -51,9 +51,10 @@ type State struct {
 	Settings map[string]string `json:"settings,omitempty"` // those that were ordered
 	Switched map[string]uint64 `json:"switched,omitempty"` // the entries that ordered them last
 	Recovery Recovery          `json:"recovery,omitzero"`
-	Update   UpdateOrder       `json:"update,omitzero"` // the latest of this ownership
-	Disk     DiskOrder         `json:"disk,omitzero"`   // the latest of this ownership
-	Board    string            `json:"board,omitempty"` // that an operator accepted last
+	Update   UpdateOrder       `json:"update,omitzero"`      // the latest of this ownership
+	Disk     DiskOrder         `json:"disk,omitzero"`        // the latest of this ownership
+	GivenUp  GivenUpDisk       `json:"diskGivenUp,omitzero"` // likewise
+	Board    string            `json:"board,omitempty"`      // that an operator accepted last
 
 	// Claim is the only code that may claim the box; zero for the label's, which
 	// the chain does not know.
@@ -125,6 +126,12 @@ type UpdateOrder struct {
 // A DiskOrder is the latest order to adopt a disk; its zero value is none.
 type DiskOrder struct {
 	AdoptDisk
+	Seq uint64 `json:"seq"`
+}
+
+// A GivenUpDisk is the latest order to give up a disk; its zero value is none.
+type GivenUpDisk struct {
+	GiveUpDisk
 	Seq uint64 `json:"seq"`
 }
 

@@ -165,6 +165,7 @@ func makeVectors(t *testing.T) vectors {
 	w.order(owner, chain.Set{Name: "hypercore", Value: "on"})
 	w.order(helper, chain.Update{Release: chain.Hash{31: 7}, LimitSeconds: 7200})
 	w.order(owner, chain.AdoptDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB", Erase: true})
+	w.order(owner, chain.GiveUpDisk{Disk: "SanDisk Ultra, serial 4C530001, 64.2 GB", ID: diskID})
 	w.order(owner, chain.AcceptBoard{Board: "1a2b3c4d"})
 	w.order(owner, chain.SetRecovery{Key: claimKey(80)})
 	w.fact(chain.RecoveryRequested{Operator: operator(40), Evidence: evidence})

@@ -25,15 +25,16 @@ type Job struct {
 	// Skip are the names in the store's folder that it makes anew when they are not there.
 	Skip []string
 	// Verify is called with the folder of the copy, which is whole on the disk then. It
-	// says whether that is as good as the store on the card, and may open both.
+	// says whether that is as good as the store where it was, and may open both.
 	Verify func(ctx context.Context, copied string) error
 	// Progress hears how many bytes are copied.
 	Progress func(done, total uint64)
 }
 
-// Move moves the store to the data disk of a place found with To. Nobody may have it
-// open. The copy counts once it is verified. When the power goes away, the store is
-// moved from the beginning, or it has been moved.
+// Move moves the store to the data disk of a place found with To, from the card or from
+// the data disk that it is on. Nobody may have it open. The copy counts once it is
+// verified. When the power goes away, the store is moved from the beginning, or it has
+// been moved.
 func (s Shelf) Move(ctx context.Context, p Place, j Job) error {
 	err := s.move(ctx, p, j)
 	if err != nil {
@@ -43,7 +44,10 @@ func (s Shelf) Move(ctx context.Context, p Place, j Job) error {
 }
 
 func (s Shelf) move(ctx context.Context, p Place, j Job) error {
-	mark, err := ReadMark(s.Disk)
+	if p.at == "" {
+		return errors.New("there is no disk to move it to")
+	}
+	mark, err := ReadMark(p.at)
 	if err == nil && mark != NewMark(s.Box, p.To) {
 		err = errors.New(whyOther)
 	}
@@ -54,35 +58,36 @@ func (s Shelf) move(ctx context.Context, p Place, j Job) error {
 	if step == nil {
 		step = func(string) error { return nil }
 	}
-	// What is there is of an attempt that was cut off: the card's store counts still.
-	for _, dir := range []string{s.onWay(), s.onDisk()} {
+	way, whole := onWay(p.at), onDisk(p.at)
+	// What is there is of an attempt that was cut off: the store counts where it was.
+	for _, dir := range []string{way, whole} {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
 	c := &copier{ctx: ctx, job: j, buf: make([]byte, 1<<20)}
-	if c.total, err = treeBytes(s.Card); err != nil {
+	if c.total, err = treeBytes(p.Dir); err != nil {
 		return err
 	}
-	if free, ok := durable.FreeBytes(s.Disk); ok && free < c.total+spareRoom {
+	if free, ok := durable.FreeBytes(p.at); ok && free < c.total+spareRoom {
 		return fmt.Errorf("%w (%d MiB are kept, and %d MiB are free)", ErrTooSmall, c.total>>20, free>>20)
 	}
 	if err := step("copy"); err != nil {
 		return err
 	}
-	if err := c.tree(s.Card, s.onWay(), j.Skip); err != nil {
+	if err := c.tree(p.Dir, way, j.Skip); err != nil {
 		return err
 	}
-	if err := j.Verify(ctx, s.onWay()); err != nil {
+	if err := j.Verify(ctx, way); err != nil {
 		return fmt.Errorf("verifying the copy: %w", err)
 	}
 	if err := errors.Join(ctx.Err(), step("rename")); err != nil {
 		return err
 	}
-	if err := os.Rename(s.onWay(), s.onDisk()); err != nil {
+	if err := os.Rename(way, whole); err != nil {
 		return err
 	}
-	if err := errors.Join(durable.SyncDir(filepath.Dir(s.onDisk())), step("note")); err != nil {
+	if err := errors.Join(durable.SyncDir(filepath.Dir(whole)), step("note")); err != nil {
 		return err
 	}
 	// From here on the store on the disk counts.

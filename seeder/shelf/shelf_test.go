@@ -201,3 +201,99 @@ func TestNoteDamaged(t *testing.T) {
 		t.Error("Tidy removed a store by a note that it cannot read")
 	}
 }
+
+const nextID = "6f1c1c1e-0000-8000-8000-000000000002"
+
+// onFirst is a shelf whose store has moved to a data disk, with another one beside it.
+func onFirst(t *testing.T) (s shelf.Shelf, next string) {
+	t.Helper()
+	s = newShelf(t)
+	must(t, shelf.WriteMark(s.Disk, shelf.NewMark(boxID, diskID), nil))
+	must(t, s.Move(t.Context(), whole(t, s), job(func(string) error { return nil })))
+	next = shelf.NextTo(s.Disk)
+	must(t, os.Mkdir(next, 0o755))
+	must(t, shelf.WriteMark(next, shelf.NewMark(boxID, nextID), nil))
+	return s, next
+}
+
+// A move from one data disk to another ends with one whole store, wherever it is cut off;
+// the old disk keeps its own until it is made blank by others.
+func TestMoveBetweenDisks(t *testing.T) {
+	for _, at := range []string{"copy", "verify", "rename", "note", "tidy", "never"} {
+		s, next := onFirst(t)
+		p := whole(t, s)
+		if p.Disk != diskID || p.To != nextID {
+			t.Fatalf("Find with two disks = %+v", p)
+		}
+		cut := s.WithStep(func(step string) error {
+			if step == at {
+				return errCut
+			}
+			return nil
+		})
+		err := cut.Move(t.Context(), p, job(func(dir string) error {
+			if at == "verify" {
+				return errCut
+			}
+			if diff := cmp.Diff(content(), files(t, dir)); diff != "" {
+				t.Errorf("the copy is another one:\n%s", diff)
+			}
+			return nil
+		}))
+		if (at == "never") != (err == nil) || err != nil && !errors.Is(err, errCut) {
+			t.Fatalf("Move, cut off at %s = %v", at, err)
+		}
+		if at != "tidy" && at != "never" {
+			if p = whole(t, s); p.Disk != diskID {
+				t.Fatalf("cut off at %s, the store is at %+v", at, p)
+			}
+			must(t, s.Move(t.Context(), p, job(func(string) error { return nil })))
+		}
+		if on, err := s.MovedTo(); err != nil || on != nextID {
+			t.Fatalf("MovedTo = %s, %v", on, err)
+		}
+		// Until the new disk is in the old one's place, nobody opens a store.
+		if p, err := s.Find(); err != nil || p.Dir != "" || p.To != "" || p.Disk != nextID || p.Why == "" {
+			t.Fatalf("Find before the disks change places = %+v, %v", p, err)
+		}
+		must(t, os.Rename(s.Disk, s.Disk+"-old"))
+		must(t, os.Rename(next, s.Disk))
+		if p := whole(t, s); p.Disk != nextID || p.To != "" {
+			t.Errorf("after all: %+v", p)
+		}
+		if got := files(t, s.Card); len(got) != 1 {
+			t.Errorf("on the card there are %d files", len(got))
+		}
+	}
+}
+
+// Another box's disk beside the data disk is none to move to, nor is a copy of it.
+func TestFindNextForeign(t *testing.T) {
+	s, next := onFirst(t)
+	for _, m := range []shelf.Mark{shelf.NewMark("12D3KooWOther", nextID), shelf.NewMark(boxID, diskID)} {
+		must(t, shelf.WriteMark(next, m, nil))
+		if p := whole(t, s); p.To != "" {
+			t.Errorf("with the mark %+v: Find = %+v", m, p)
+		}
+	}
+}
+
+// A disk that is given up is forgotten, and no other: the store begins anew on the card.
+func TestGiveUp(t *testing.T) {
+	s, _ := onFirst(t)
+	must(t, s.GiveUp(nextID))
+	whole(t, s)
+	must(t, os.Rename(s.Disk, s.Disk+"-gone"))
+	must(t, s.GiveUp(diskID))
+	must(t, s.GiveUp(diskID))
+	if p, err := s.Find(); err != nil || p.Dir != s.Card || p.Disk != "" {
+		t.Errorf("Find = %+v, %v", p, err)
+	}
+	if got := files(t, s.Card); len(got) != 0 {
+		t.Errorf("on the card there is %v", got)
+	}
+	must(t, os.WriteFile(filepath.Join(s.Card, "on-data-disk.json"), []byte("{"), 0o600))
+	if err := s.GiveUp(diskID); err == nil {
+		t.Error("a disk was given up by a note that cannot be read")
+	}
+}

@@ -124,6 +124,13 @@ func (f *figureFlags) openDataDisk(cfg provision.Config, agent *provision.Agent,
 			}
 			return datadisk.Order{Epoch: st.Epoch, Seq: st.Disk.Seq, Disk: st.Disk.Disk, Erase: st.Disk.Erase}
 		},
+		GiveUp: func() datadisk.GiveUp {
+			st := agent.State()
+			if st.GivenUp.Seq == 0 {
+				return datadisk.GiveUp{}
+			}
+			return datadisk.GiveUp{Epoch: st.Epoch, Seq: st.GivenUp.Seq, ID: st.GivenUp.ID}
+		},
 	})
 }
 

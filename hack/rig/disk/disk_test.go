@@ -82,7 +82,7 @@ func TestDataDisk(t *testing.T) {
 	if all := s.disks(); all.Data.State != disk.Here || !all.Disks[0].Mounted || all.Disks[0].Content != "ext4 ("+datadisk.Label+")" {
 		t.Errorf("disks = %+v", all)
 	}
-	s.refused("", "has a data disk already", "-yes", "-serial", d.serial)
+	s.refused("", "is in use", "-yes", "-serial", d.serial)
 
 	// More comes in, on the disk; then it is pulled.
 	must(t, os.WriteFile(s.path("documents/file8"), noise(8, 1<<20), 0o644))
@@ -275,4 +275,155 @@ func (s *scene) watch(i int) string {
 		return fmt.Errorf("there is no %s", what)
 	})
 	return found
+}
+
+// unplug takes a disk away that nobody uses.
+func (s *scene) unplug(d *loop) {
+	s.t.Helper()
+	must(s.t, os.Remove(s.path("sys/block", d.name)))
+	must(s.t, os.Remove(s.path("dev", d.name)))
+	d.detach()
+}
+
+// on waits until the store is open on a disk, and nothing is left to be done.
+func (s *scene) on(d *loop) {
+	s.t.Helper()
+	s.eventually("the store is on "+d.text(), 2*time.Minute, func() error {
+		var all control.Disks
+		out, errOut, err := s.run("coboxctl", "", "disk", "-addr", s.addr, "-json")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, errOut)
+		}
+		if err := json.Unmarshal([]byte(out), &all); err != nil {
+			return err
+		}
+		if all.Data.State != disk.Here || !strings.Contains(all.Data.Disk, d.serial) || all.Data.Next != nil {
+			return fmt.Errorf("the data disk is %+v", all.Data)
+		}
+		return nil
+	})
+	s.onDisk()
+}
+
+// blank waits until a disk is blank.
+func (s *scene) blank(d *loop) {
+	s.t.Helper()
+	s.eventually(d.text()+" is blank", time.Minute, func() error {
+		for _, found := range s.disks().Disks {
+			if found.Serial == d.serial && found.Blank() {
+				return nil
+			}
+		}
+		return fmt.Errorf("it is not")
+	})
+}
+
+// A box moves from one data disk to another, and on to a third with its power cut at
+// moments of the move. Each disk that it leaves is blank.
+func TestAnotherDisk(t *testing.T) {
+	s := newScene(t)
+	s.settle()
+	first := s.newDisk("sda", "SanDisk Ultra", "AA0011")
+	s.plug(first)
+	s.do("coboxctl", first.text()+"\n", "disk", "adopt", "-addr", s.addr)
+	s.on(first)
+	before, err := s.seeder()
+	must(t, err)
+
+	second := s.newDisk("sdb", "Samsung T7", "BB0012")
+	s.plug(second)
+	s.refused("", "is in use", "-yes", "-serial", first.serial)
+	out := s.do("coboxctl", second.text()+"\n", "disk", "adopt", "-serial", second.serial, "-addr", s.addr)
+	if !strings.Contains(out, "leave SanDisk Ultra, serial AA0011") {
+		t.Errorf("disk adopt of a second disk says: %s", out)
+	}
+	s.on(second)
+	s.blank(first)
+	if after, err := s.seeder(); err != nil || after.Store.Blocks != before.Store.Blocks || after.Store.Blocks == 0 {
+		t.Errorf("after the move the store is %+v (%v), before it was %+v", after.Store, err, before.Store)
+	}
+	s.restored()
+	s.audited("passed")
+	s.unplug(first)
+
+	third := s.newDisk("sdc", "Crucial X9", "CC0013")
+	s.plug(third)
+	s.do("coboxctl", "", "disk", "adopt", "-yes", "-serial", third.serial, "-addr", s.addr)
+	for i := range 6 {
+		t.Logf("cut off %d with %s", i, s.watchNext(i))
+		s.cut()
+		s.switchOn()
+	}
+	s.on(third)
+	s.blank(second)
+	s.restored()
+	s.check(third)
+}
+
+// watchNext waits for what a move to another disk leaves on the way, one thing for each
+// i, or until it is over. It returns what there was.
+func (s *scene) watchNext(i int) (found string) {
+	places := []string{"cobox", "cobox/moving", "cobox/moving/feeds", "cobox/moving/index", "cobox/store"}
+	what := places[i%len(places)]
+	s.eventually("the move gets anywhere", time.Minute, func() error {
+		if _, err := os.Stat(filepath.Join(s.at()+"-next", what)); err == nil {
+			found = what
+			return nil
+		}
+		if st, err := s.seeder(); err == nil && st.Store.Trouble == "" && st.Store.Blocks > 0 && i > len(places) {
+			found = "a store that is open"
+			return nil
+		}
+		if text, err := os.ReadFile(s.path("box/own/data-disk.json")); err == nil && !strings.Contains(string(text), "next") {
+			found = "the disks changed"
+			return nil
+		}
+		return fmt.Errorf("there is no %s", what)
+	})
+	return found
+}
+
+// A disk that is gone for good is given up by its operator, in words that are on it. The
+// box begins anew, another disk is adopted, and the partner backs up again; the lost one,
+// should it come back, is a stranger.
+func TestGoneForGood(t *testing.T) {
+	s := newScene(t)
+	s.settle()
+	d := s.newDisk("sda", "SanDisk Ultra", "AA0021")
+	s.plug(d)
+	s.do("coboxctl", d.text()+"\n", "disk", "adopt", "-addr", s.addr)
+	s.on(d)
+	gone := func(stdin, word string, args ...string) {
+		t.Helper()
+		out, errOut, err := s.run("coboxctl", stdin, append([]string{"disk", "gone", "-addr", s.addr}, args...)...)
+		if (err == nil) != (word == "") || !strings.Contains(errOut, word) {
+			t.Fatalf("disk gone %v = %v, want %q in: %s%s", args, err, word, out, errOut)
+		}
+	}
+	gone(d.text()+"\n", "is there")
+	s.pull(d)
+	s.gone(d)
+	other := s.newDisk("sdb", "Samsung T7", "BB0022")
+	s.plug(other)
+	s.refused("", "disk gone", "-yes", "-serial", other.serial)
+	gone("yes\n", "nothing was done")
+	gone("", "not one with the serial number", "-yes", "-serial", "BB0022")
+	gone(d.text()+"\n", "")
+	s.is(disk.None)
+	s.eventually("the box has an empty store on its card", time.Minute, func() error {
+		st, err := s.seeder()
+		if err == nil && (st.Store.Trouble != "" || st.Store.Blocks > 0) {
+			err = fmt.Errorf("the store is %+v", st.Store)
+		}
+		return err
+	})
+	// The lost disk comes back: nothing of it counts.
+	s.plug(d)
+	s.do("coboxctl", "", "disk", "adopt", "-yes", "-serial", other.serial, "-addr", s.addr)
+	s.on(other)
+	// A computer keeps no blocks that a box has: what no other box has is backed up anew.
+	s.do("cobox", "", "space", "create", "again", s.path("documents"))
+	s.do("cobox", "", "pin", "again", s.addr)
+	s.do("cobox", "", "backup", "again")
+	s.restoredFrom("again")
 }

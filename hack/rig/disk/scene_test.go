@@ -297,8 +297,13 @@ func noise(seed, n int) []byte {
 // restored expects that all of the folder comes back from the box.
 func (s *scene) restored() {
 	s.t.Helper()
+	s.restoredFrom("documents")
+}
+
+func (s *scene) restoredFrom(space string) {
+	s.t.Helper()
 	to := s.path(fmt.Sprint("restored", time.Now().UnixNano()))
-	s.do("cobox", "", "restore", "-space", "documents", to)
+	s.do("cobox", "", "restore", "-space", space, to)
 	for i := range 8 {
 		var found bool
 		must(s.t, filepath.WalkDir(to, func(path string, e fs.DirEntry, err error) error {

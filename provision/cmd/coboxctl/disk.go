@@ -20,7 +20,7 @@ func diskCommand() cli.Command {
 	var at where
 	var f adoptFlags
 	return cli.Command{
-		Name: "disk", Args: "[adopt] [-serial SERIAL] [-force] [-yes] [BOX]", Short: "the disks of a box; give it one for what it keeps",
+		Name: "disk", Args: "[adopt | gone] [-serial SERIAL] [-force] [-yes] [BOX]", Short: "the disks of a box; give it one for what it keeps",
 		Help: `
 Lists the disks that are connected to a box beside its card, with what is printed on
 them, what they hold, and what they say of their own health (SMART; many USB cases
@@ -41,7 +41,15 @@ named by its serial number:
 	coboxctl disk adopt -serial 4C530001 -yes attic
 
 Unplugged, the disk is gone, and nothing is lost: the box says so, and goes on when
-it is back.` + about,
+it is back. To move to another disk, connect both, and adopt the other one: what is kept
+moves there, every block is verified, and the old disk is made blank.
+
+A disk that is gone for good, with all that is on it, is given up with "gone". You are
+asked for what is printed on it. The box begins anew with an empty store; then adopt
+another disk. Partners pin again what is to be kept there (cobox pin), and it comes back
+from their other boxes. What no other box has is to be backed up anew, into a new space:
+
+	coboxctl disk gone attic` + about,
 		Flags: func(fs *flag.FlagSet) {
 			at.flags(fs)
 			f.flags(fs)
@@ -51,8 +59,12 @@ it is back.` + about,
 				c.Args = c.Args[1:]
 				return f.run(ctx, c, at)
 			}
+			if len(c.Args) > 0 && c.Args[0] == "gone" {
+				c.Args = c.Args[1:]
+				return f.gone(ctx, c, at)
+			}
 			if f != (adoptFlags{}) {
-				return cli.Misuse("-serial, -force and -yes are for: coboxctl disk adopt")
+				return cli.Misuse("-serial, -force and -yes are for: coboxctl disk adopt, and gone")
 			}
 			box, err := oneBox(c)
 			if err != nil {
@@ -152,6 +164,9 @@ func dataDiskText(st disk.Standing) string {
 	text = fmt.Sprintf("the data disk, %s: %s", st.Disk, text)
 	if st.Why != "" {
 		text += ": " + st.Why
+	}
+	if st.Next != nil {
+		text += "\n" + dataDiskText(*st.Next)
 	}
 	return text
 }

@@ -23,9 +23,9 @@ type adoptFlags struct {
 }
 
 func (f *adoptFlags) flags(fs *flag.FlagSet) {
-	fs.StringVar(&f.serial, "serial", "", "adopt: the disk with this serial `number`")
+	fs.StringVar(&f.serial, "serial", "", "adopt, gone: the disk with this serial `number`")
 	fs.BoolVar(&f.force, "force", false, "adopt: also a disk that carries data, which is lost")
-	fs.BoolVar(&f.yes, "yes", false, "adopt: do not ask; the disk is named by -serial")
+	fs.BoolVar(&f.yes, "yes", false, "adopt, gone: do not ask; the disk is named by -serial")
 }
 
 // run has a box adopt a disk, and waits until the disk is made.
@@ -72,14 +72,22 @@ func (f *adoptFlags) run(ctx context.Context, c *cli.Call, at where) error {
 		return c.Print(result, func(w io.Writer) {
 			fmt.Fprintf(w, "%s keeps what it keeps on %s from now on\n", l.Box.Host(), d.Text())
 			fmt.Fprintln(w, "what it had is moved there and verified now; coboxctl status says how far that is")
+			if made.Next != nil {
+				fmt.Fprintf(w, "leave %s connected until that is done: then it is made blank, and free\n", made.Disk)
+			}
 		})
 	})
 }
 
 // choose returns the disk that is meant.
 func (f *adoptFlags) choose(c *cli.Call, all control.Disks) (disk.Disk, error) {
-	if all.Data.State != disk.None {
-		return disk.Disk{}, fmt.Errorf("the box has a data disk already: %s", all.Data.Disk)
+	switch all.Data.State {
+	case disk.None, disk.Here:
+	case disk.Making:
+		return disk.Disk{}, fmt.Errorf("the box is making its data disk, %s: wait until that is done", all.Data.Disk)
+	default:
+		return disk.Disk{}, cli.WithHint(fmt.Errorf("the box's data disk, %s, is %s, so that nothing can be moved from it: %s", all.Data.Disk, all.Data.State, all.Data.Why),
+			"when it is gone for good, with all that is on it: coboxctl disk gone")
 	}
 	if len(all.Disks) == 0 {
 		return disk.Disk{}, cli.WithHint(errors.New("no disk is connected to the box"), "connect one by USB, or an NVMe disk, and try again: it need not be switched off for USB")
@@ -133,10 +141,20 @@ const (
 	maxSilent = 30
 )
 
+// lately says what has changed.
+type lately struct{ said string }
+
+func (l *lately) Note(c *cli.Call, text string) {
+	if text != l.said {
+		c.Note("%s", text)
+		l.said = text
+	}
+}
+
 // awaitDisk waits until a disk is made, or the box says why not.
 func awaitDisk(ctx context.Context, c *cli.Call, l *operator.Link, text string, seq uint64) (disk.Standing, error) {
-	c.Note("the box makes the file system, which takes minutes on a large disk")
 	silent := 0
+	var working lately
 	for {
 		all, err := l.Disks(ctx)
 		if err == nil {
@@ -148,6 +166,12 @@ func awaitDisk(ctx context.Context, c *cli.Call, l *operator.Link, text string, 
 		case err != nil: // the box's network begins anew when the store begins to move
 		case all.Data.Refused == seq:
 			return disk.Standing{}, fmt.Errorf("the box did not adopt %s: %s", text, all.Data.WhyNot)
+		case all.Data.Next != nil && all.Data.Next.Disk == text && all.Data.Next.State != disk.Making:
+			return all.Data, nil
+		case all.Data.Next != nil && all.Data.Next.Disk == text:
+			working.Note(c, all.Data.Next.Why)
+		case all.Data.Disk == text && all.Data.State == disk.Making:
+			working.Note(c, all.Data.Why)
 		case all.Data.Disk == text && all.Data.State != disk.None && all.Data.State != disk.Making:
 			return all.Data, nil
 		}
