@@ -176,6 +176,16 @@ vuln: ## known vulnerabilities in what our programs call; needs vuln.go.dev
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@hack/fuzz.sh $${FUZZTIME:-60s}
 
+# Seeds that were not tried the night before: so many for each day since 1970.
+NIGHT_SEEDS := 20000
+
+.PHONY: nightly
+nightly: ## what takes a night: fuzz 10 minutes each, all boot tests, power cuts, seeds of torture, kill200, soak
+	@failed=; night() { echo "== make $$*"; $(MAKE) "$$@" || failed="$$failed $$1"; }; \
+	export FUZZTIME=10m FROM=$$(($$(date +%s) / 86400 * $(NIGHT_SEEDS) + 1)); \
+	night fuzz; night boottest; night powercut; night torture SEEDS=$(NIGHT_SEEDS); night kill200; night soak; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
 # In pieces, so that all processors are used: a seed uses little more than one.
 .PHONY: torture
 torture: ## break boxes on purpose: SEEDS (100000) worlds, for FOR (no end) at the longest
