@@ -56,9 +56,40 @@ type partner struct {
 
 	pinning sync.RWMutex // held while what is current is pinned; to write, when something is no longer
 
-	mu    sync.Mutex
-	logs  []*feedlog.Log // mu
-	feeds uint64         // begun so far; mu
+	mu       sync.Mutex
+	logs     []*feedlog.Log     // mu
+	feeds    uint64             // begun so far; mu
+	heardOf  map[*box]time.Time // when a box last did what it was asked for; mu
+	troubles map[*box]error     // what went wrong last with a session; mu
+}
+
+// heard returns when a box last did what it was asked for.
+func (p *partner) heard(b *box) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heardOf[b].IsZero() {
+		p.heardOf[b] = time.Now() // nobody has asked yet
+	}
+	return p.heardOf[b]
+}
+
+// trouble returns what went wrong last with a session with a box.
+func (p *partner) trouble(b *box) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.troubles[b]
+}
+
+// note takes in how a session, or something that a box was asked for, went.
+func (p *partner) note(b *box, err error) {
+	p.mu.Lock()
+	if err == nil {
+		p.heardOf[b] = time.Now()
+	} else {
+		p.troubles[b] = err
+	}
+	p.mu.Unlock()
+	p.s.try(err)
 }
 
 // keyOf returns a key for something of this name.
@@ -68,7 +99,8 @@ func keyOf(name string, n uint64) ed25519.PrivateKey {
 }
 
 func (s *scene) newPartner(name string, lists bool) (*partner, error) {
-	p := &partner{s: s, name: name, key: keyOf(name, 0), device: keyOf(name+" device", 0), lists: lists, exchange: replicate.New(replicate.Config{})}
+	p := &partner{s: s, name: name, key: keyOf(name, 0), device: keyOf(name+" device", 0), lists: lists, exchange: replicate.New(replicate.Config{}),
+		heardOf: make(map[*box]time.Time), troubles: make(map[*box]error)}
 	cert, err := identity.SignDeviceCert(p.key, identity.DeviceCert{
 		Partner: p.public(), Device: identity.DeviceKeyOf(p.device), Scope: identity.ScopeFull, Issued: time.Now(),
 	})
@@ -111,13 +143,15 @@ func (p *partner) run(ctx context.Context, r *rand.Rand) {
 	for _, b := range p.s.boxes {
 		sessions.Go(func() {
 			for ctx.Err() == nil {
-				_ = p.session(ctx, b)
+				if err := p.session(ctx, b); err != nil {
+					p.note(b, err)
+				}
 				pause(ctx, 300*time.Millisecond)
 			}
 		})
 	}
 	for ctx.Err() == nil {
-		p.s.try(p.act(ctx, r, p.s.boxes[r.IntN(len(p.s.boxes))]))
+		p.act(ctx, r, p.s.boxes[r.IntN(len(p.s.boxes))])
 		pause(ctx, time.Duration(r.IntN(300))*time.Millisecond)
 	}
 }
@@ -184,37 +218,37 @@ func (p *partner) connect(ctx context.Context, b *box) (*client.Box, error) {
 	return p.client.Connect(ctx, *b.addr.Load())
 }
 
-// act does one thing. What it returns is for [scene.try].
-func (p *partner) act(all context.Context, r *rand.Rand, b *box) error {
+// act does one thing.
+func (p *partner) act(all context.Context, r *rand.Rand, b *box) {
 	ctx, cancel := context.WithTimeout(all, time.Minute)
 	defer cancel()
 	logs := p.current()
 	l := logs[r.IntN(len(logs))]
 	switch n := r.IntN(10); {
 	case n < 4:
-		return p.write(all, r, l)
+		p.write(all, r, l)
 	case n < 6:
-		return p.ask(ctx, b, logs)
+		p.note(b, p.ask(ctx, b, logs))
 	case n < 8:
-		return p.readBack(ctx, r, b, l)
+		p.note(b, p.readBack(ctx, r, b, l))
 	default:
-		return p.audit(ctx, r, b, logs)
+		p.note(b, p.audit(ctx, r, b, logs))
 	}
 }
 
 // write appends to a feed. When it is full, all feeds of that age go, and a new one begins.
-func (p *partner) write(ctx context.Context, r *rand.Rand, l *feedlog.Log) error {
+func (p *partner) write(ctx context.Context, r *rand.Rand, l *feedlog.Log) {
 	if l.Head().Bytes > feedBytes {
-		return p.replace(ctx, l)
+		p.replace(ctx, l)
+		return
 	}
 	blocks := storetest.RandomBlocks(r, 1+r.IntN(20), []int{10, 1000, 40_000}[r.IntN(3)])
 	p.s.counts.written.Add(int64(len(blocks)))
 	l.Change(func(w *storetest.Writer) { w.Append(blocks...) })
-	return nil
 }
 
 // replace unpins a feed on both boxes, and begins another one.
-func (p *partner) replace(ctx context.Context, l *feedlog.Log) error {
+func (p *partner) replace(ctx context.Context, l *feedlog.Log) {
 	p.pinning.Lock()
 	p.mu.Lock()
 	p.logs = slices.DeleteFunc(p.logs, func(o *feedlog.Log) bool { return o == l })
@@ -226,17 +260,16 @@ func (p *partner) replace(ctx context.Context, l *feedlog.Log) error {
 		b.release(l)
 		for ctx.Err() == nil {
 			err := p.unpin(ctx, b, l)
+			p.note(b, err)
 			if err == nil {
 				break
 			}
-			p.s.try(err)
 			pause(ctx, time.Second)
 		}
 		p.s.counts.unpinned.Add(1)
 		// The session pins what is new when it begins again.
 		p.host.ClosePeer(swarm.PeerID(identity.BoxKeyOf(b.key).PeerID()))
 	}
-	return nil
 }
 
 func (p *partner) unpin(ctx context.Context, b *box, l *feedlog.Log) error {

@@ -66,6 +66,18 @@ func (s *scene) wrong(err error) {
 	}
 }
 
+// noneFor is how long a partner may go without a word from a box that is not killed.
+const noneFor = 5 * time.Minute
+
+// deserted looks for partners whose computer does not get through to a box that lives.
+func (s *scene) deserted(lives *box) {
+	for _, p := range s.partners {
+		if when := p.heard(lives); time.Since(when) > noneFor {
+			s.wrong(fmt.Errorf("%s has heard nothing from the box that lives since %v; its latest trouble: %v", p.name, when.Format(time.TimeOnly), p.trouble(lives)))
+		}
+	}
+}
+
 // newScene makes the boxes and everybody.
 func newScene(dir string) (*scene, error) {
 	program := filepath.Join(dir, "seederd")
@@ -152,6 +164,7 @@ func TestSoak(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		s.deserted(lives)
 		killed.kill()
 		kills++
 		blocks, lost := killed.check()
