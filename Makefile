@@ -204,6 +204,10 @@ bench: build ## Go benchmarks, then ingest and restore of 1 GiB through a real b
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./seeder/...
 	$(GO) run ./hack/bench -bin $(BIN)
 
+.PHONY: bench-guard
+bench-guard: ## hot paths beside hack/bench/guard/recorded.txt: fails when one is a fifth slower; RECORD=1 records
+	$(GO) run ./hack/bench/guard $(if $(RECORD),-record)
+
 .PHONY: clean
 clean: ## remove what the other targets built
 	rm -rf $(BIN)
