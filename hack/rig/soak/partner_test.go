@@ -38,8 +38,10 @@ func (c *counts) String() string {
 
 const (
 	partnerFeeds = 3       // that a partner writes at a time
-	feedBytes    = 4 << 20 // after which he begins a new one in place of the oldest
-	quotaBytes   = 64 << 20
+	feedBytes    = 4 << 20 // after which he begins a new one in its place
+	// A partner may unpin his quota, and then once more of it in a day, before he has to wait: he
+	// needs more than he has at a time.
+	quotaBytes = 32 << 30
 )
 
 // A partner writes feeds, and has both boxes keep them.
