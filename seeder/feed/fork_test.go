@@ -154,6 +154,9 @@ func TestConflicts(t *testing.T) {
 					if !ok || fork.Key != s.Key || !sameHead(fork.Have, s.Head) || !sameHead(fork.Got, other.head()) {
 						t.Fatalf("%s: %v, want a ForkError", what, err)
 					}
+					if _, err := feed.CheckFork(fork.Key, fork.HaveProof, fork.GotProof); err != nil {
+						t.Fatalf("%s: CheckFork of the evidence = %v", what, err)
+					}
 					if fork.Error() == "" || errors.Is(err, feed.ErrProof) {
 						t.Errorf("%s: %v", what, err)
 					}
@@ -183,6 +186,11 @@ func TestConflictWithLongerTree(t *testing.T) {
 			}
 			if ok && (!sameHead(fork.Have, s.Head) || !sameHead(fork.Got, other.head())) {
 				t.Errorf("evidence %+v", fork)
+			}
+			if ok {
+				if _, err := feed.CheckFork(fork.Key, fork.HaveProof, fork.GotProof); err != nil {
+					t.Errorf("we have %d of 14 blocks, different from block %d on: CheckFork of the evidence = %v", ours, from, err)
+				}
 			}
 			// What the nodes say is as good as their hashes, not better.
 			p.Upgrade.Nodes[0].Size++

@@ -25,6 +25,19 @@ type vnode struct {
 type grower struct {
 	roots []vnode // full roots so far, left to right
 	made  []Node  // verified if the proof turns out right, and not stored yet
+	// hashes are those of all nodes that are part of the tree, by number, when it
+	// is not nil: also of those that made lacks, since their size is not sure.
+	hashes map[uint64]Hash
+}
+
+// note takes nodes into hashes.
+func (g *grower) note(nodes ...vnode) {
+	if g.hashes == nil {
+		return
+	}
+	for _, n := range nodes {
+		g.hashes[n.Index] = n.Hash
+	}
 }
 
 // keep adds nodes to what the proof establishes.
@@ -42,6 +55,7 @@ func (g *grower) join(a, b vnode) (vnode, error) {
 	if err != nil {
 		return vnode{}, err
 	}
+	g.note(a, b)
 	// Two nodes that were both sent could have taken bytes from each other:
 	// the sum would be right, but every block's place in the feed wrong.
 	if a.sure || b.sure {
@@ -219,6 +233,7 @@ func (g *grower) view() ([]Node, uint64, error) {
 // finish is view for the tree that is signed: its roots are kept, sizes and all.
 func (g *grower) finish() ([]Node, uint64, error) {
 	g.keep(g.roots...)
+	g.note(g.roots...)
 	return g.view()
 }
 

@@ -113,22 +113,28 @@ func (s *State) verifyGrowth(nodes Nodes, p *Proof) (*Batch, error) {
 
 // verifyEmpty checks an upgrade from the empty tree, whatever we have.
 func (s *State) verifyEmpty(p *Proof) (*State, *grower, error) {
-	if p.Upgrade.Start != 0 {
-		return nil, nil, fmt.Errorf("%w: an upgrade from %d blocks of a fork of which we have none", ErrProof, p.Upgrade.Start)
-	}
 	g := new(grower)
+	upgraded, err := s.verifyFrom(g, p)
+	return upgraded, g, err
+}
+
+// verifyFrom is verifyEmpty with a grower, which must be empty.
+func (s *State) verifyFrom(g *grower, p *Proof) (*State, error) {
+	if p.Upgrade.Start != 0 {
+		return nil, fmt.Errorf("%w: an upgrade from %d blocks of a fork of which we have none", ErrProof, p.Upgrade.Start)
+	}
 	sub, err := g.verifyPath(p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	upgraded, sub, err := s.upgrade(g, p, sub)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if sub != nil {
-		return nil, nil, fmt.Errorf("%w: tree node %d is not part of the upgrade", ErrProof, sub.Index)
+		return nil, fmt.Errorf("%w: tree node %d is not part of the upgrade", ErrProof, sub.Index)
 	}
-	return upgraded, g, nil
+	return upgraded, nil
 }
 
 // verifyNew checks the first head that we see of a feed or of a higher fork.
@@ -158,7 +164,7 @@ func (s *State) verifyAgain(nodes Nodes, p *Proof) (*Batch, error) {
 	if upgraded.Head.Length > s.Head.Length {
 		return nil, fmt.Errorf("%w: an upgrade from 0 blocks, and we have %d", ErrMissing, s.Head.Length)
 	}
-	if err := s.compare(nodes, upgraded); err != nil {
+	if err := s.compare(nodes, p, upgraded); err != nil {
 		return nil, err
 	}
 	return &Batch{Nodes: g.made, Block: p.block()}, nil
