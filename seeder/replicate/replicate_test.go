@@ -218,6 +218,9 @@ func TestForkFreezes(t *testing.T) {
 		if e.Have.Hash != before.Hash || e.Got.Hash == before.Hash || feed.VerifyHead(w.Key(), w.manifest, e.Got, nil) != nil {
 			t.Errorf("evidence = %+v, want the head before and a signed one that contradicts it", e)
 		}
+		if _, err := feed.CheckFork(w.Key(), e.HaveProof, e.GotProof); err != nil {
+			t.Errorf("CheckFork of the evidence = %v", err)
+		}
 		if got := f.Durable().Head; got.Hash != before.Hash {
 			t.Errorf("head = %v after the fork, want the one before it", got)
 		}

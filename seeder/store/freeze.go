@@ -5,6 +5,7 @@ import (
 
 	"cobox/seeder/compact"
 	"cobox/seeder/feed"
+	"cobox/seeder/wire"
 )
 
 // Freeze keeps the evidence that a feed's writer forked it, durably. The feed
@@ -19,7 +20,11 @@ func (f *Feed) Freeze(e *feed.ForkError) error {
 	if done || err != nil {
 		return err
 	}
-	err = f.s.index.write(deleteFree, entry{feedKey(keyEvidence, f.dk), appendHead(appendHead(nil, e.Have), e.Got)})
+	value := appendHead(appendHead(nil, e.Have), e.Got)
+	if e.HaveProof != nil {
+		value = wire.AppendFork(value, e)
+	}
+	err = f.s.index.write(deleteFree, entry{feedKey(keyEvidence, f.dk), value})
 	if err != nil {
 		return fmt.Errorf("keeping the evidence of a fork of feed %s: %w", f.dk, err)
 	}
@@ -52,8 +57,12 @@ func (f *Feed) setFrozen(e *feed.ForkError) {
 func parseEvidence(key feed.Key, data []byte) (*feed.ForkError, error) {
 	d := compact.NewDecoder(data)
 	e := &feed.ForkError{Key: key, Have: decodeHead(d), Got: decodeHead(d)}
-	if d.Err() != nil || d.Len() > 0 {
-		return nil, fmt.Errorf("%w: evidence of a fork: %w", ErrDamaged, d.Err())
+	err := d.Err()
+	if proofs := d.Rest(); err == nil && len(proofs) > 0 {
+		e.HaveProof, e.GotProof, err = wire.ParseFork(proofs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: evidence of a fork: %w", ErrDamaged, err)
 	}
 	return e, nil
 }

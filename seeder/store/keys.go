@@ -16,7 +16,7 @@ const (
 	keyBits     = 'b' // discovery key, layer, number: page of the bitfield, without the zeros at its end
 	keyPin      = 'p' // feed key, partner key: pin
 	keyMeta     = 'm' // name: record of the store's owner
-	keyEvidence = 'x' // discovery key: two heads
+	keyEvidence = 'x' // discovery key: two heads, and their proofs
 	keyDeleted  = 'd' // discovery key: a deletion to be finished
 )
 

@@ -304,7 +304,12 @@ func frozen(t *testing.T, b *bench) {
 	twin := w.Clone()
 	w.Append([]byte("one"))
 	twin.Append([]byte("two"))
-	e := &feed.ForkError{Key: w.Key, Have: w.Head, Got: twin.Head}
+	ours, err := w.Proof()
+	must(t, err)
+	theirs, err := twin.Proof()
+	must(t, err)
+	e, err := feed.CheckFork(w.Key, ours, theirs)
+	must(t, err)
 	must(t, f.Freeze(e))
 	must(t, f.Freeze(&feed.ForkError{Key: w.Key})) // what is there stays
 	b.reopen()
@@ -312,6 +317,9 @@ func frozen(t *testing.T, b *bench) {
 	got := f.Frozen()
 	if got == nil || got.Have.Hash != w.Head.Hash || got.Got.Hash != twin.Head.Hash || !bytes.Equal(got.Got.Signature, twin.Head.Signature) {
 		t.Fatalf("Frozen = %+v", got)
+	}
+	if _, err := feed.CheckFork(w.Key, got.HaveProof, got.GotProof); err != nil {
+		t.Errorf("CheckFork of the evidence = %v", err)
 	}
 	if err := w.Fetch(f, 1); !errors.Is(err, store.ErrFrozen) {
 		t.Errorf("Put into a frozen feed = %v", err)

@@ -98,6 +98,11 @@ func (w *Writer) Node(index uint64) (feed.Node, error) {
 	return feed.Node{}, feed.ErrNoNode
 }
 
+// Proof proves the writer's head.
+func (w *Writer) Proof() (*feed.Proof, error) {
+	return feed.Prove(w.Head, w.Manifest, w, feed.Request{Upgrade: &feed.UpgradeRequest{Length: w.Head.Length}, Manifest: true})
+}
+
 // Upgrade brings f to the writer's head.
 func (w *Writer) Upgrade(f Feed) error {
 	st := f.State()
