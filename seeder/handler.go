@@ -56,6 +56,8 @@ func (s *Seeder) handler(socket bool) http.Handler {
 	handle("PUT /v1/pins/{feed}", mayWrite, s.putPin)
 	handle("DELETE /v1/pins/{feed}", mayWrite, s.deletePin)
 	handle("GET /v1/pins/{feed}/receipt", mayRead, s.getReceipt)
+	handle("GET /v1/pins/{feed}/evidence", mayRead, s.getEvidence)
+	handle("PUT /v1/pins/{feed}/evidence", mayWrite, s.putEvidence)
 	handle("GET /v1/keepers", mayRead, s.getKeepers)
 	handle("PUT /v1/keepers", mayWrite, s.putKeepers)
 	mux.HandleFunc("POST /v1/audits", func(w http.ResponseWriter, r *http.Request) {

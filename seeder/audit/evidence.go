@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,15 +9,9 @@ import (
 	"cobox/seeder/identity"
 )
 
-// evidenceFormat is the first field of an evidence file.
-const evidenceFormat = "cobox evidence 1"
-
-// MaxEvidence bounds an evidence file's bytes.
-const MaxEvidence = 256 << 20
-
 // An Evidence is what somebody can show to others, who can check it without
 // asking anybody: a challenge, the box's signed answer, and the receipts that the
-// answer is to be held against.
+// answer is to be held against. Its form as a file is for package evidence.
 type Evidence struct {
 	Box       identity.BoxKey
 	Receipts  []identity.Statement
@@ -26,50 +19,9 @@ type Evidence struct {
 	Answer    []byte
 }
 
-// evidenceFile is the form in a file: JSON, the bytes in base64.
-type evidenceFile struct {
-	Format    string          `json:"format"`
-	Box       identity.BoxKey `json:"box"`
-	Receipts  []string        `json:"receipts"`
-	Challenge []byte          `json:"challenge"`
-	Answer    []byte          `json:"answer"`
-}
-
-// Marshal returns the evidence as a file.
-func (e *Evidence) Marshal() ([]byte, error) {
-	f := evidenceFile{Format: evidenceFormat, Box: e.Box, Challenge: e.Challenge, Answer: e.Answer}
-	for _, st := range e.Receipts {
-		f.Receipts = append(f.Receipts, st.String())
-	}
-	text, err := json.MarshalIndent(f, "", "  ")
-	return append(text, '\n'), err
-}
-
-// ErrEvidence says that a file is not evidence, or that something in it is not
-// signed by the box.
+// ErrEvidence says that a receipt is not signed by the box, or that an answer shows
+// nothing to others.
 var ErrEvidence = errors.New("audit: not evidence")
-
-// ParseEvidence reads a file. It checks nothing: see [Evidence.Verify].
-func ParseEvidence(text []byte) (*Evidence, error) {
-	var f evidenceFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEvidence, err)
-	}
-	if f.Format != evidenceFormat {
-		return nil, fmt.Errorf("%w: format %.40q", ErrEvidence, f.Format)
-	}
-	e := &Evidence{Box: f.Box, Challenge: f.Challenge, Answer: f.Answer}
-	for _, text := range f.Receipts {
-		st, err := identity.ParseStatement([]byte(text))
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrEvidence, err)
-		}
-		e.Receipts = append(e.Receipts, st)
-	}
-	return e, nil
-}
 
 // A BrokenWord is a draw that failed although a receipt covers it.
 type BrokenWord struct {
@@ -82,17 +34,6 @@ type BrokenWord struct {
 // shows nothing against the box. Errors wrap [ErrEvidence], [ErrChallenge] or
 // [ErrAnswer].
 func (e *Evidence) Verify() ([]BrokenWord, *Report, error) {
-	receipts := make(map[feed.Key]identity.Receipt)
-	known := Known{Heads: make(map[feed.Key]feed.Head)}
-	for _, st := range e.Receipts {
-		r, err := identity.OpenReceipt(st, e.Box)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", ErrEvidence, err)
-		}
-		if was, ok := receipts[r.Feed]; !ok || newer(r, was) {
-			receipts[r.Feed], known.Heads[r.Feed] = r, HeadOf(r)
-		}
-	}
 	c, err := ParseChallenge(e.Challenge)
 	if err != nil {
 		return nil, nil, err
@@ -100,16 +41,34 @@ func (e *Evidence) Verify() ([]BrokenWord, *Report, error) {
 	if c.Digests {
 		return nil, nil, fmt.Errorf("%w: an answer of digests shows nothing to who has not the blocks", ErrEvidence)
 	}
-	report, err := Check(bytes.NewReader(e.Answer), c, e.Box, known)
+	report, err := Check(bytes.NewReader(e.Answer), c, e.Box, Known{})
 	if err != nil {
 		return nil, nil, err
 	}
+	// What the box signed after its answer does not bind the answer.
+	receipts := make(map[feed.Key]identity.Receipt)
+	for _, st := range e.Receipts {
+		r, err := identity.OpenReceipt(st, e.Box)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrEvidence, err)
+		}
+		was, ok := receipts[r.Feed]
+		if !r.Synced.After(report.Answer.Given) && (!ok || newer(r, was)) {
+			receipts[r.Feed] = r
+		}
+	}
 	var broken []BrokenWord
-	for _, x := range report.Failed() {
+	for i := range report.Results {
+		x := &report.Results[i]
 		r, ok := receipts[x.Feed]
-		covers := ok && x.Block < r.Length && !r.Synced.After(report.Answer.Given)
-		if covers && x.Finding != Forked {
-			broken = append(broken, BrokenWord{x, r})
+		if !ok || x.Block >= r.Length {
+			continue
+		}
+		if x.Finding == Found {
+			compareHeads(x, x.Head, Known{Heads: map[feed.Key]feed.Head{x.Feed: HeadOf(r)}})
+		}
+		if x.Finding != Found && x.Finding != Forked {
+			broken = append(broken, BrokenWord{*x, r})
 		}
 	}
 	return broken, report, nil

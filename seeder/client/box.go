@@ -177,6 +177,20 @@ func (b *Box) Receipt(ctx context.Context, partner identity.PartnerKey, key feed
 	return r, st, nil
 }
 
+// Evidence returns the evidence file of a feed that its writer forked
+// (seeder/evidence). It is not checked.
+func (b *Box) Evidence(ctx context.Context, key feed.Key) ([]byte, error) {
+	var text json.RawMessage
+	err := b.call(ctx, http.MethodGet, api.PinPath(key)+"/evidence", nil, &text)
+	return text, err
+}
+
+// ShowEvidence gives the box an evidence file about a fork of a feed, which it then
+// freezes as if it had met the fork itself.
+func (b *Box) ShowEvidence(ctx context.Context, key feed.Key, file []byte) error {
+	return b.call(ctx, http.MethodPut, api.PinPath(key)+"/evidence", json.RawMessage(file), nil)
+}
+
 // call makes one request. An answer that is no success is an [*api.Error].
 func (b *Box) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader

@@ -68,8 +68,23 @@ func (r *Reader) Open(key feed.Key) {
 	r.exchange.Add(f.remote, replicate.Options{})
 }
 
+// Forks returns the feeds of which boxes have shown two histories: nothing more is
+// read of them.
+func (r *Reader) Forks() []*feed.ForkError {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []*feed.ForkError
+	for _, f := range r.feeds {
+		if e := f.remote.Frozen(); e != nil {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 // Head waits until a box has shown a signed head of the feed that is at least
-// length blocks long, and returns the newest.
+// length blocks long, and returns the newest. A [*feed.ForkError] says that boxes
+// have shown two histories.
 func (r *Reader) Head(ctx context.Context, key feed.Key, length uint64) (feed.Head, error) {
 	r.Open(key)
 	r.mu.Lock()
@@ -117,7 +132,8 @@ func (r *Reader) askLocked(ctx context.Context, f *reading, i uint64) chan struc
 }
 
 // Block returns the stored bytes of a block, and forgets them: the caller owns
-// the slice. It waits for a box that has it as long as ctx lasts.
+// the slice. It waits for a box that has it as long as ctx lasts, or until boxes
+// have shown two histories of the feed (a [*feed.ForkError]).
 func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, error) {
 	r.Open(key)
 	r.mu.Lock()
@@ -131,6 +147,8 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 		case <-done:
 		case <-r.failed:
 			return nil, r.err
+		case <-f.remote.froze: // nothing more is taken in of it
+			return nil, f.remote.Frozen()
 		case <-ctx.Done():
 			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), context.Cause(ctx))
 		}

@@ -22,6 +22,7 @@ type remote struct {
 	roots  map[uint64]feed.Node // mu; of state
 	blocks map[uint64][]byte    // mu; arrived and not taken yet
 	frozen *feed.ForkError      // mu
+	froze  chan struct{}        // closed when frozen is set
 	watch  map[int]func()       // mu
 	nextID int                  // mu
 }
@@ -30,7 +31,7 @@ func newRemote(key feed.Key) *remote {
 	return &remote{
 		key: key, state: feed.State{Key: key},
 		roots: make(map[uint64]feed.Node), blocks: make(map[uint64][]byte),
-		watch: make(map[int]func()),
+		watch: make(map[int]func()), froze: make(chan struct{}),
 	}
 }
 
@@ -112,7 +113,10 @@ func (r *remote) Watch(fn func()) (stop func()) {
 func (r *remote) Freeze(e *feed.ForkError) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.frozen = e
+	if r.frozen == nil {
+		r.frozen = e
+		close(r.froze)
+	}
 	return nil
 }
 
@@ -150,6 +154,7 @@ func (r *remote) waitForHead(ctx context.Context, length uint64, failed <-chan s
 		}
 		select {
 		case <-changed:
+		case <-r.froze:
 		case <-failed:
 			return feed.Head{}, errFailed
 		case <-ctx.Done():

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"text/tabwriter"
@@ -20,7 +18,7 @@ import (
 	"cobox/seeder/audit"
 	"cobox/seeder/cli"
 	"cobox/seeder/client"
-	"cobox/seeder/durable"
+	"cobox/seeder/evidence"
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 )
@@ -350,93 +348,9 @@ func (a *auditing) keepEvidence(ctx context.Context, o *audit.Outcome, known aud
 	if err != nil || len(report.Failed()) == 0 {
 		return "", nil
 	}
-	e := audit.Evidence{Box: a.box.Key(), Challenge: c.Append(nil), Answer: answer.Bytes()}
+	e := &audit.Evidence{Box: a.box.Key(), Challenge: c.Append(nil), Answer: answer.Bytes()}
 	for _, r := range a.receipts {
 		e.Receipts = append(e.Receipts, r.st)
 	}
-	text, err := e.Marshal()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(a.s.h.dir, auditsDir)
-	if err := durable.Mkdir(dir, 0o700); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, o.Time.UTC().Format("2006-01-02T150405Z")+"-"+a.box.ID()+".evidence")
-	if err := durable.WriteFile(path, text, 0o600); err != nil {
-		return "", fmt.Errorf("keeping the evidence: %w", err)
-	}
-	return path, nil
-}
-
-func evidenceCommand() cli.Command {
-	return cli.Command{
-		Name: "evidence", Args: "FILE", Short: "check what an audit kept as evidence against a box",
-		Help: `
-Checks a file that "cobox audit" kept, without asking anybody: the receipts and
-the answer are signed by the box, and show which blocks it does not have although
-it said it keeps them. Whoever gets the file can check it.
-
-	cobox evidence 2026-11-26T120000Z-12D3KooW….evidence
-
-Exit status 4 says that the evidence shows nothing, or was changed.`,
-		Run: func(_ context.Context, c *cli.Call) error {
-			if len(c.Args) != 1 {
-				return cli.Misuse("evidence takes one file")
-			}
-			text, err := readBounded(c.Args[0], audit.MaxEvidence)
-			if err != nil {
-				return fmt.Errorf("reading the evidence: %w", err)
-			}
-			e, err := audit.ParseEvidence(text)
-			var broken []audit.BrokenWord
-			var report *audit.Report
-			if err == nil {
-				broken, report, err = e.Verify()
-			}
-			if err == nil && len(broken) == 0 {
-				err = errors.New("it shows nothing against the box")
-			}
-			if err != nil {
-				return &cli.Error{Code: cli.VerifyFailed, Err: fmt.Errorf("checking %s: %w", c.Args[0], err)}
-			}
-			type row struct {
-				Feed    string    `json:"feed"` // discovery key
-				Block   uint64    `json:"block"`
-				Finding string    `json:"finding"`
-				Why     string    `json:"why"`
-				Length  uint64    `json:"receiptLength"`
-				Synced  time.Time `json:"receiptTime"`
-			}
-			result := struct {
-				Box    string    `json:"box"`
-				Given  time.Time `json:"given"`
-				Blocks []row     `json:"blocks"`
-			}{Box: e.Box.PeerID().String(), Given: report.Answer.Given}
-			for _, b := range broken {
-				result.Blocks = append(result.Blocks, row{b.Result.Feed.DiscoveryKey().String(), b.Result.Block, string(b.Result.Finding), b.Result.Err.Error(), b.Receipt.Length, b.Receipt.Synced})
-			}
-			return c.Print(result, func(w io.Writer) {
-				fmt.Fprintf(w, "box %s signed on %s:\n", result.Box, result.Given.Local().Format(time.DateTime))
-				for _, b := range result.Blocks {
-					fmt.Fprintf(w, "  block %d of feed %s…: %s\n    it signed on %s that it has %d blocks of it\n",
-						b.Block, b.Feed[:16], b.Why, b.Synced.Local().Format(time.DateTime), b.Length)
-				}
-			})
-		},
-	}
-}
-
-// readBounded reads a file of at most most bytes.
-func readBounded(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s is longer than %s", path, cli.FormatBytes(uint64(most)))
-	}
-	return text, err
+	return a.s.h.keepEvidence(&evidence.File{Audit: e}, o.Time.UTC().Format("2006-01-02T150405Z")+"-"+a.box.ID())
 }

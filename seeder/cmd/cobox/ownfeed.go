@@ -29,8 +29,12 @@ func (s *session) openOwn(sp *spaceFile) (*ownFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.SetManifest(m); err != nil {
-		return nil, err
+	own := &ownFeed{f, private, m}
+	s.own = append(s.own, own)
+	if f.Frozen() == nil { // it takes no manifest either
+		if err := f.SetManifest(m); err != nil {
+			return nil, err
+		}
 	}
 	if !sp.Own {
 		sp.Feeds = append([]string{m.Key().String()}, sp.Feeds...)
@@ -40,7 +44,7 @@ func (s *session) openOwn(sp *spaceFile) (*ownFeed, error) {
 		}
 	}
 	s.push.Add(f, replicate.Options{Writer: true})
-	return &ownFeed{f, private, m}, nil
+	return own, nil
 }
 
 // Length returns the number of blocks.

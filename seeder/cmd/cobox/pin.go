@@ -28,6 +28,7 @@ func (s *session) connect(target string) (*client.Box, error) {
 	}
 	if err == nil {
 		s.owners.met(b)
+		s.connected(b)
 		s.met(ctx, b, target)
 	}
 	return b, cli.WithHint(err, "is the box on? give its address (/ip4/.../tcp/4001/p2p/12D3KooW...) when it cannot be found by its ID")

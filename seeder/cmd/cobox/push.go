@@ -51,6 +51,10 @@ var errNoRoom = &api.Error{
 	Hint: "ask its operator, or pin the space on another box",
 }
 
+// errForked is why nothing is appended to a feed; what was found is told when the
+// session ends ([session.keepForks]).
+var errForked = errors.New("two histories of this device's feed are signed, and nothing more is appended to it")
+
 // startPush connects to the space's boxes, and lets them fetch whatever the
 // feed has and gets from now on.
 func (s *session) startPush(sp *spaceFile, own *ownFeed) *push {
@@ -115,8 +119,8 @@ func (p *push) contact(ctx context.Context) error {
 					"move "+p.s.h.dir+" away, and begin anew with cobox recover: old state must never be written on")
 			}
 		}
-		if e := p.own.Frozen(); e != nil {
-			return e
+		if all && p.own.Frozen() != nil {
+			return errForked
 		}
 		if all {
 			return nil
@@ -125,6 +129,9 @@ func (p *push) contact(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C:
+			if p.own.Frozen() != nil {
+				return errForked
+			}
 			return nil // nobody there: the backup is kept here until they are
 		case <-p.changed:
 		}

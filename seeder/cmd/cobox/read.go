@@ -96,6 +96,9 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 		if err == nil && h.Length < known {
 			h = s.newest(ctx, sp, key, h, known)
 		}
+		if _, forked := errors.AsType[*feed.ForkError](err); forked {
+			return nil, fmt.Errorf("space %s cannot be read: %w", sp.Name, err)
+		}
 		if err != nil {
 			var why error
 			select {

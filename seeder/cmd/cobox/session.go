@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"cobox/seeder/api"
 	"cobox/seeder/cli"
 	"cobox/seeder/client"
+	"cobox/seeder/evidence"
 	"cobox/seeder/feed"
 	"cobox/seeder/replicate"
 	"cobox/seeder/space"
@@ -26,12 +28,16 @@ type session struct {
 	h      *home
 	store  *store.Store        // nil for commands that only read
 	push   *replicate.Exchange // our own feeds, for boxes to fetch
+	own    []*ownFeed          // in push
+	forks  []*feed.ForkError   // that something else than push and reader has found
 	reader *client.Reader
 	client *client.Client
 	host   *swarm.Host
 	owners *owners
-	lists  sync.Mutex      // one at a time changes what is known of boxes and revoked devices
-	ctx    context.Context // ends with the session
+	lists  sync.Mutex // one at a time changes what is known of boxes and revoked devices
+	liveMu sync.Mutex
+	live   map[string]*client.Box // connected now, or when last used, by box ID; liveMu
+	ctx    context.Context        // ends with the session
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -41,7 +47,8 @@ const configFile = "config"
 
 // openSession starts the host. With write the store is opened too.
 func openSession(ctx context.Context, h *home, write bool) (_ *session, err error) {
-	s := &session{h: h, push: replicate.New(replicate.Config{}), reader: client.NewReader(replicate.Config{}), owners: h.readOwners()}
+	s := &session{h: h, push: replicate.New(replicate.Config{}), reader: client.NewReader(replicate.Config{}), owners: h.readOwners(),
+		live: make(map[string]*client.Box)}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -94,13 +101,74 @@ func readConfig(h *home, cfg *swarm.Config) error {
 
 // close ends the session.
 func (s *session) close() error {
+	err := s.keepForks()
 	s.cancel()
 	s.wg.Wait()
 	s.rememberRevoked()
 	if s.store != nil {
-		return s.store.Close()
+		err = errors.Join(err, s.store.Close())
 	}
-	return nil
+	return err
+}
+
+// keepForks keeps the evidence of all forks that this session met. It returns an
+// error when there were some: whatever else was done, a person must look.
+func (s *session) keepForks() error {
+	forks, hint := append(s.reader.Forks(), s.forks...), ""
+	for _, f := range s.own {
+		if e := f.Frozen(); e != nil {
+			forks = append(forks, e)
+			hint = ", then move " + s.h.dir + " away, and begin anew with cobox recover"
+		}
+	}
+	var all error
+	for _, e := range forks {
+		told := error(e)
+		if e.HaveProof != nil {
+			path, err := s.h.keepFork(e)
+			if err != nil {
+				return errors.Join(e, err)
+			}
+			told = errors.Join(fmt.Errorf("%w; the evidence is %s", e, path), s.showFork(e))
+		}
+		all = errors.Join(all, told)
+	}
+	if all == nil {
+		return nil
+	}
+	return &cli.Error{Code: cli.VerifyFailed, Err: all,
+		Hint: "find out whether a device was restored from an old copy, or a key was stolen" + hint + "; cobox evidence verify FILE says more"}
+}
+
+// connected remembers a box that has welcomed us, for as long as the session.
+func (s *session) connected(b *client.Box) {
+	s.liveMu.Lock()
+	defer s.liveMu.Unlock()
+	s.live[b.ID()] = b
+}
+
+// showFork gives the evidence of a fork to the boxes of this session that keep the
+// feed, so that all of them freeze it, and can give it to others.
+func (s *session) showFork(e *feed.ForkError) error {
+	text, err := (&evidence.File{Fork: e}).Marshal()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, connectTime)
+	defer cancel()
+	s.liveMu.Lock()
+	defer s.liveMu.Unlock()
+	var all error
+	for id, b := range s.live {
+		err := b.ShowEvidence(ctx, e.Key, text)
+		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == api.NotFound {
+			continue // it does not keep this feed
+		}
+		if err != nil {
+			all = errors.Join(all, fmt.Errorf("showing it to box %s: %w", id, err))
+		}
+	}
+	return all
 }
 
 // keys returns the keys of a space.
@@ -141,6 +209,7 @@ func (s *session) stay(target string, x *replicate.Exchange, report func(*client
 			b, err := s.client.Connect(s.ctx, target)
 			if err == nil {
 				s.owners.met(b)
+				s.connected(b)
 				s.shareKeepers(s.ctx, b)
 				wait = firstRetry
 				report(b, nil)
