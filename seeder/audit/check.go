@@ -36,6 +36,7 @@ type Result struct {
 	Finding Finding
 	Reason  Reason          // of Missing
 	Head    feed.Head       // the box's; of a digest, without a signature
+	Proof   *feed.Proof     // of Head, and that it is over the block, which is not in it; nil unless a block came
 	Fork    *feed.ForkError // the evidence of Forked, where both signatures are known
 	Err     error           // what is wrong, in words; nil for Found
 }
@@ -181,7 +182,7 @@ func checkBlock(x Result, body []byte, known Known) (Result, error) {
 	if b.Upgraded == nil || b.Block == nil {
 		return corrupt(errors.New("the proof does not reach the signed head"))
 	}
-	x.Finding, x.Head = Found, b.Upgraded.Head
+	x.Finding, x.Head, x.Proof = Found, b.Upgraded.Head, p.WithoutBlock()
 	compareHeads(&x, b.Upgraded.Head, known)
 	return x, nil
 }

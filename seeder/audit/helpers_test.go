@@ -52,6 +52,12 @@ func (k *kept) Block(i uint64, buf []byte) ([]byte, error) {
 // newKept writes a feed of n blocks of size bytes.
 func newKept(t testing.TB, seed byte, n, size int) *kept {
 	t.Helper()
+	return newStory(t, seed, n, size, n, 0)
+}
+
+// newStory is newKept with another content from block from on.
+func newStory(t testing.TB, seed byte, n, size, from int, story byte) *kept {
+	t.Helper()
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32))
 	m := feed.NewManifest(private.Public().(ed25519.PublicKey))
 	k := &kept{
@@ -61,17 +67,27 @@ func newKept(t testing.TB, seed byte, n, size int) *kept {
 	var tree feed.Tree
 	for i := range n {
 		block := bytes.Repeat(binary.LittleEndian.AppendUint64(nil, uint64(i)|uint64(seed)<<32), size/8+1)[:size]
+		if i >= from {
+			block[0] ^= story
+		}
 		k.blocks = append(k.blocks, block)
 		for _, node := range tree.Append(block) {
 			k.nodes[node.Index] = node
 		}
 	}
-	head, err := feed.Sign(m.Key(), m, private, tree.Head(0))
-	if err != nil {
+	k.state.Head, k.state.Roots = tree.Head(0), tree.Roots
+	sign(t, k, seed)
+	return k
+}
+
+// sign signs the feed's head.
+func sign(t testing.TB, k *kept, seed byte) {
+	t.Helper()
+	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32))
+	var err error
+	if k.state.Head, err = feed.Sign(k.state.Key, k.state.Manifest, private, k.state.Head); err != nil {
 		t.Fatal(err)
 	}
-	k.state.Head, k.state.Roots = head, tree.Roots
-	return k
 }
 
 func (k *kept) key() feed.Key { return k.state.Key }

@@ -10,16 +10,22 @@ import (
 
 	"cobox/seeder/api"
 	"cobox/seeder/audit"
+	"cobox/seeder/identity"
 )
 
 // auditSilence is how long a box may send nothing while it answers an audit.
 const auditSilence = 2 * time.Minute
 
-// Audit asks the box a challenge and checks its answer, as audit.Check does, and
-// tells how long the whole of it took. record gets the answer's bytes as they
-// come, to be kept as evidence; nil for nobody. An [*api.Error] says that the box
-// refused.
+// Audit asks the box a challenge and checks its answer: see [Audit].
 func (b *Box) Audit(ctx context.Context, c *audit.Challenge, known audit.Known, record io.Writer) (*audit.Report, time.Duration, error) {
+	return Audit(ctx, b.http, b.Key(), c, known, record)
+}
+
+// Audit asks a box a challenge by way of h, which reaches the box's API or its
+// authority, and checks its answer, as audit.Check does, and tells how long the
+// whole of it took. record gets the answer's bytes as they come, to be kept as
+// evidence; nil for nobody. An [*api.Error] says that the box refused.
+func Audit(ctx context.Context, h *http.Client, box identity.BoxKey, c *audit.Challenge, known audit.Known, record io.Writer) (*audit.Report, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silence := time.AfterFunc(auditSilence, func() { cancel(fmt.Errorf("it sent nothing for %v", auditSilence)) })
@@ -30,9 +36,9 @@ func (b *Box) Audit(ctx context.Context, c *audit.Challenge, known audit.Known, 
 		return nil, 0, err
 	}
 	began := time.Now()
-	resp, err := b.http.Do(req)
+	resp, err := h.Do(req)
 	if err != nil {
-		return nil, 0, fmt.Errorf("asking box %s: %w", b.peer, err)
+		return nil, 0, fmt.Errorf("asking box %s: %w", box.PeerID(), err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -42,7 +48,7 @@ func (b *Box) Audit(ctx context.Context, c *audit.Challenge, known audit.Known, 
 	if record != nil {
 		body = io.TeeReader(body, record)
 	}
-	report, err := audit.Check(body, c, b.Key(), known)
+	report, err := audit.Check(body, c, box, known)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}

@@ -104,7 +104,7 @@ func (s *State) node(nodes Nodes, index uint64) (Node, error) {
 // differs is a node of got's tree that ours has otherwise, nil when any of our
 // roots is.
 func (s *State) forkError(nodes Nodes, p *Proof, got *State, differs *Node) *ForkError {
-	theirs := p.withoutBlock()
+	theirs := p.WithoutBlock()
 	for _, ours := range s.proofs(nodes, got, differs) {
 		if ours.Manifest = got.Manifest; ours.Manifest == nil {
 			ours.Manifest = s.Manifest
@@ -134,9 +134,9 @@ func (s *State) proofs(nodes Nodes, got *State, differs *Node) []*Proof {
 	return list
 }
 
-// withoutBlock returns a copy of a proof that shares nothing with p, and in which
+// WithoutBlock returns a copy of a proof that shares nothing with p, and in which
 // a block is replaced by its hash.
-func (p *Proof) withoutBlock() *Proof {
+func (p *Proof) WithoutBlock() *Proof {
 	c := &Proof{Fork: p.Fork, Manifest: p.Manifest.Clone()}
 	if b := p.Block; b != nil {
 		leaf := Leaf(b.Index, b.Value)
@@ -191,7 +191,7 @@ func CheckFork(key Key, have, got *Proof) (*ForkError, error) {
 	if !differ {
 		return nil, fmt.Errorf("%w: trees of %d and %d blocks that may be of one feed", ErrNoFork, a.Head.Length, b.Head.Length)
 	}
-	e := &ForkError{Key: key, Have: a.Head, Got: b.Head, HaveProof: have.withoutBlock(), GotProof: got.withoutBlock()}
+	e := &ForkError{Key: key, Have: a.Head, Got: b.Head, HaveProof: have.WithoutBlock(), GotProof: got.WithoutBlock()}
 	e.HaveProof.Manifest, e.GotProof.Manifest = a.Manifest.Clone(), nil
 	return e, nil
 }

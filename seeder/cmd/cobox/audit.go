@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -145,7 +144,8 @@ type auditing struct {
 	rtt      time.Duration
 	receipts map[feed.Key]receiptOf
 	record   *auditRecord
-	refused  error // why it cannot be asked, or an answer that speaks against it
+	report   *audit.Report // what it answered
+	refused  error         // why it cannot be asked, or an answer that speaks against it
 }
 
 // A receiptOf is a receipt with its signed text.
@@ -178,12 +178,48 @@ func (s *session) auditSpace(ctx context.Context, sp *spaceFile, draws int) ([]a
 	if err != nil {
 		return nil, err
 	}
-	drawn := audit.Pick(rng, extents(keys, list), draws)
+	heads, err := s.h.readHeads(keys)
+	if err != nil {
+		return nil, err
+	}
+	drawn := append(ends(keys, list, heads), audit.Pick(rng, extents(keys, list), draws)...)
 	for i, a := range list {
 		wg.Go(func() { rows[i], errs[i] = a.run(ctx, drawn) })
 	}
 	wg.Wait()
-	return rows, errors.Join(errs...)
+	return rows, errors.Join(append(errs, s.compare(list, heads))...)
+}
+
+// compare looks whether all boxes have one history of each feed, and the one that
+// was seen before.
+func (s *session) compare(list []*auditing, heads map[feed.Key]audit.Head) error {
+	var reports []*audit.Report
+	for _, a := range list {
+		if a.report != nil {
+			reports = append(reports, a.report)
+		}
+	}
+	forks, newest := audit.Compare(heads, reports)
+	s.forks = append(s.forks, forks...)
+	for key, h := range newest {
+		if err := s.h.keepHead(key, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ends returns the draws that show whether boxes that have a feed up to different
+// lengths, and the head that was seen before, have the same history.
+func ends(keys []feed.Key, list []*auditing, heads map[feed.Key]audit.Head) (draws []audit.Draw) {
+	for _, key := range keys {
+		lengths := []uint64{heads[key].Length}
+		for _, a := range list {
+			lengths = append(lengths, a.receipts[key].Length)
+		}
+		draws = append(draws, audit.Ends(key, lengths)...)
+	}
+	return draws
 }
 
 // unforeseeable returns random numbers that nobody else knows.
@@ -250,7 +286,10 @@ func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox,
 	for key, r := range a.receipts {
 		known.Heads[key] = audit.HeadOf(r.Receipt)
 	}
-	draws := a.draws(drawn, &o)
+	draws, settled := a.record.Choose(drawn, func(d audit.Draw) bool { return d.Block < a.receipts[d.Feed].Length })
+	if a.refused == nil { // else the receipts may be old
+		o.Settled = settled
+	}
 	switch {
 	case a.refused != nil:
 		o.Ending, o.Why = endingOfError(a.refused), a.refused.Error()
@@ -266,28 +305,10 @@ func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox,
 			}
 		}
 	}
-	a.record.Outcomes = append(a.record.Outcomes, o)
+	a.record.Add(o)
 	row.Ending, row.Draws, row.Failed, row.Bytes, row.Took, row.Why = o.Ending, o.Draws, len(o.Failed), o.Bytes, o.Took, o.Why
 	row.Verdict = audit.Judge(a.record.Outcomes, o.Time, a.sp.tolerance())
 	return row, a.s.h.writeAudits(a.sp.Name, a.name, a.record)
-}
-
-// draws returns what to ask this box for: what failed before, and what was drawn
-// of what it gave receipts for.
-func (a *auditing) draws(drawn []audit.Draw, o *audit.Outcome) []audit.Draw {
-	covered := func(d audit.Draw) bool { return d.Block < a.receipts[d.Feed].Length }
-	draws := slices.DeleteFunc(slices.Clone(drawn), func(d audit.Draw) bool { return !covered(d) })
-	var again []audit.Draw
-	for _, d := range audit.Unsettled(a.record.Outcomes) {
-		switch {
-		case !covered(d) && a.refused == nil:
-			o.Settled = append(o.Settled, d) // truncated, or unpinned, since
-		case len(again) < audit.MaxDraws/2 && !slices.Contains(draws, d):
-			again = append(again, d)
-		}
-	}
-	draws = append(again, draws...)
-	return draws[:min(len(draws), audit.MaxDraws)]
 }
 
 // ask audits the box and notes how that ended.
@@ -302,26 +323,8 @@ func (a *auditing) ask(ctx context.Context, draws []audit.Draw, known audit.Know
 		o.Ending, o.Why = endingOfError(err), err.Error()
 		return
 	}
-	link := a.record.link(a.rtt)
-	o.Ending, o.Bytes, o.Took = audit.EndingOf(report, took, link.Deadline(report.Bytes)), report.Bytes, took
-	unsettled := audit.Unsettled(a.record.Outcomes)
-	for _, x := range report.Results {
-		switch x.Finding {
-		case audit.Found, audit.Forked:
-			o.Draws++
-			if slices.Contains(unsettled, x.Draw) {
-				o.Settled = append(o.Settled, x.Draw)
-			}
-		default:
-			o.Failed = append(o.Failed, x.Draw)
-			if o.Why == "" {
-				o.Why = fmt.Sprintf("block %d of feed %s…: %v", x.Block, x.Feed.DiscoveryKey().String()[:16], x.Err)
-			}
-		}
-	}
-	if o.Ending == audit.Passed && len(report.Failed()) > 0 {
-		o.Why = report.Failed()[0].Err.Error() // a fork, which is the writer's
-	}
+	a.report = report
+	a.record.Note(o, report, took, a.record.Link(a.rtt))
 }
 
 // endingOfError says how an audit ended that was not answered. Only what the box

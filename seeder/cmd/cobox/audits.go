@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,36 +18,12 @@ import (
 
 const auditsDir = "audits"
 
-// maxOutcomes bounds what is kept of a box's audits: more than a year of days.
-const maxOutcomes = 400
-
 // An auditRecord is what this computer remembers of the audits of a box for a
-// space, oldest first.
+// space.
 type auditRecord struct {
-	Outcomes []audit.Outcome `json:"outcomes"`
+	audit.Record
 	// Drill is the last drill that the box passed, and nil before.
 	Drill *drillResult `json:"drill,omitempty"`
-}
-
-// link returns what earlier audits tell of the way to the box: the median of the
-// rates of the last ten answers.
-func (r *auditRecord) link(rtt time.Duration) audit.Link {
-	var rates []float64
-	for i := len(r.Outcomes) - 1; i >= 0 && len(rates) < 10; i-- {
-		if o := r.Outcomes[i]; o.Bytes > 0 && o.Took > 0 {
-			rates = append(rates, float64(o.Bytes)/o.Took.Seconds())
-		}
-	}
-	return audit.Link{RTT: rtt, Rate: median(rates)}
-}
-
-// median returns the median, 0 for none.
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
 }
 
 // tolerance is how long a box of the space may be silent.
@@ -89,9 +64,6 @@ func (h *home) readAudits(space, box string) (*auditRecord, error) {
 }
 
 func (h *home) writeAudits(space, box string, r *auditRecord) error {
-	if n := len(r.Outcomes) - maxOutcomes; n > 0 {
-		r.Outcomes = r.Outcomes[n:]
-	}
 	if err := durable.Mkdir(filepath.Join(h.dir, auditsDir), 0o700); err != nil {
 		return err
 	}
