@@ -229,7 +229,10 @@ func (s *Server) remoteHandler() http.Handler {
 	handle("GET /v1/state", chain.Observer, func(w http.ResponseWriter, _ *http.Request, role chain.Role) {
 		api.WriteAnswer(w, s.state(role))
 	})
-	handle("GET /v1/status", chain.Observer, func(w http.ResponseWriter, r *http.Request, _ chain.Role) { s.getStatus(w, r) })
+	handle("GET /v1/status", chain.Observer, s.passOn)
+	handle("GET /v1/pins/{feed}/evidence", chain.Observer, s.passOn)
+	// An answer has blocks in it, encrypted as they are: not for observers.
+	handle("POST /v1/audits", chain.Operator, s.passOn)
 	s.handleViews(handle)
 	s.handleSystem(handle)
 	handle("GET /v1/log", chain.Observer, func(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
@@ -268,9 +271,13 @@ func (s *Server) state(role chain.Role) control.State {
 	}
 }
 
-// getStatus passes on what the seeder says of itself.
-func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://box/v1/status", nil)
+// passTime is how long an operator may take for a piece of an answer that is passed on.
+const passTime = 2 * time.Minute
+
+// passOn has the seeder answer what an operator asks, at the same path. Answers to
+// audits are long, and links may be slow: each piece has its own time.
+func (s *Server) passOn(w http.ResponseWriter, r *http.Request, _ chain.Role) {
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, "http://box"+r.URL.EscapedPath(), r.Body)
 	if err != nil {
 		api.WriteError(w, err)
 		return
@@ -281,9 +288,28 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer resp.Body.Close()
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 	w.WriteHeader(resp.StatusCode)
-	_, _ = io.Copy(w, resp.Body)
+	rc := http.NewResponseController(w)
+	piece := make([]byte, 64<<10)
+	for {
+		n, err := resp.Body.Read(piece)
+		if n > 0 {
+			if rc.SetWriteDeadline(time.Now().Add(passTime)) != nil {
+				return
+			}
+			if _, err := w.Write(piece[:n]); err != nil {
+				return // the caller has gone
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			// What was cut off must not look whole.
+			panic(http.ErrAbortHandler)
+		}
+	}
 }
 
 func (s *Server) postOrder(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ import (
 	"cobox/appliance/health"
 	"cobox/provision/chain"
 	"cobox/seeder/api"
+	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 )
 
@@ -94,6 +95,14 @@ func (c *Client) State(ctx context.Context) (st State, err error) {
 func (c *Client) Status(ctx context.Context) (st api.BoxStatus, err error) {
 	err = c.call(ctx, http.MethodGet, "/v1/status", nil, &st)
 	return st, err
+}
+
+// Evidence returns the evidence file of a feed that its writer forked
+// (seeder/evidence). It is not checked.
+func (c *Client) Evidence(ctx context.Context, key feed.Key) ([]byte, error) {
+	var text json.RawMessage
+	err := c.call(ctx, http.MethodGet, api.PinPath(key)+"/evidence", nil, &text)
+	return text, err
 }
 
 // Order has an order taken in, and returns the head of the chain with it. An

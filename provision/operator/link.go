@@ -12,6 +12,9 @@ import (
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/seeder/api"
+	"cobox/seeder/audit"
+	"cobox/seeder/client"
+	"cobox/seeder/feed"
 	"cobox/seeder/swarm"
 )
 
@@ -136,6 +139,16 @@ func (l *Link) Status(ctx context.Context) (api.BoxStatus, error) {
 	}
 	l.Box.at(st.Addrs[:min(len(st.Addrs), maxAddrs)]...)
 	return st, l.session.home.Keep(l.Box)
+}
+
+// Audit asks the box a challenge, and checks its answer: see client.Audit.
+func (l *Link) Audit(ctx context.Context, c *audit.Challenge, known audit.Known) (*audit.Report, time.Duration, error) {
+	return client.Audit(ctx, l.client.HTTP, l.Box.ID, c, known, nil)
+}
+
+// Evidence returns what the box has against the writer of a feed, unchecked.
+func (l *Link) Evidence(ctx context.Context, key feed.Key) ([]byte, error) {
+	return l.client.Evidence(ctx, key)
 }
 
 // Health returns how the box is, check by check.

@@ -22,6 +22,8 @@ func program() *cli.Program {
 			revokeCommand(),
 			pinsCommand(),
 			unpinCommand(),
+			auditCommand(),
+			evidenceCommand(),
 			operatorsCommand(),
 			logCommand(),
 			renameCommand(),
