@@ -20,6 +20,8 @@ func main() {
 	block := flag.Int("block", 64<<10, "the size of a block in `bytes`")
 	rounds := flag.Int("rounds", 3, "`times` to measure; the median is shown")
 	feeds := flag.Int("feeds", 0, "instead: measure a box that keeps so many `feeds` and has nothing to do")
+	alone := flag.Bool("store", false, "instead: measure the store by itself, reopened after kill -9 and read cold")
+	filler := flag.String("fill", "", "append to the store in a `folder` until killed (for internal use)")
 	sink := flag.Bool("sink", false, "be the other end of the bare stream (for internal use)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -29,6 +31,10 @@ func main() {
 	switch {
 	case *sink:
 		err = runSink(ctx)
+	case *filler != "":
+		err = fill(ctx, *filler, *block)
+	case *alone:
+		err = storeAlone(ctx, j)
 	case *feeds > 0:
 		err = manyFeeds(ctx, j, *feeds)
 	default:
