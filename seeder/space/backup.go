@@ -76,7 +76,10 @@ type BackupResult struct {
 	// FilesRead and BytesRead count files whose content was read; all others are
 	// as they were in the snapshot before.
 	FilesRead, BytesRead uint64
-	Changed              uint64 // files that changed while they were read
+	// CutBytes are those of BytesRead in which the ends of chunks were looked for: all
+	// others lay in chunks that begin and end where they did.
+	CutBytes uint64
+	Changed  uint64 // files that changed while they were read
 	// NewChunks and NewBytes count content that was in no feed yet (tree objects too).
 	NewChunks, NewBytes uint64
 	Blocks, StoredBytes uint64 // appended
@@ -115,7 +118,7 @@ func Backup(ctx context.Context, o BackupOptions) (*BackupResult, error) {
 	}
 	result := &BackupResult{
 		Snapshot:  snapshot,
-		FilesRead: b.filesRead.Load(), BytesRead: b.bytesRead.Load(), Changed: b.changed.Load(),
+		FilesRead: b.filesRead.Load(), BytesRead: b.bytesRead.Load(), CutBytes: b.cutBytes.Load(), Changed: b.changed.Load(),
 		NewChunks: b.writer.newChunks.Load(), NewBytes: b.writer.newBytes.Load(),
 		Blocks: b.writer.blocks.Load(), StoredBytes: b.writer.storedBytes.Load(),
 	}

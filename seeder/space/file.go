@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -79,7 +81,7 @@ func (b *backup) readFile(ctx context.Context, c *chunker, g *gathered, e *entry
 		device := e.node.Device
 		e.node = before.node(e.node.Name)
 		e.node.Device = device
-		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, g, f, &before); err != nil {
+		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, g, f, &before, e.before); err != nil {
 			return err
 		}
 		after, err := statOpen(f)
@@ -142,6 +144,12 @@ func (g *gathered) add(chunk []byte) {
 	g.ends = append(g.ends, len(g.data))
 }
 
+// grow makes room for a chunk that is read into data later.
+func (g *gathered) grow(n int) {
+	g.data = slices.Grow(g.data, n)[:len(g.data)+n]
+	g.ends = append(g.ends, len(g.data))
+}
+
 // chunks returns what was gathered, good until reset.
 func (g *gathered) chunks() [][]byte {
 	list := make([][]byte, len(g.ends))
@@ -156,8 +164,9 @@ func (g *gathered) chunks() [][]byte {
 func (g *gathered) reset() { g.data, g.ends = g.data[:0], g.ends[:0] }
 
 // readContent packs the content of a file, and returns the items that stand for
-// it and how many bytes they are. Holes are not read.
-func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os.File, s *stat) ([]Item, uint64, error) {
+// it and how many bytes they are. Holes are not read. before is the file in the last
+// snapshot, or nil.
+func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os.File, s *stat, before *Node) ([]Item, uint64, error) {
 	list := listBuilder{store: func(ctx context.Context, content []byte) (Ref, error) {
 		ref, err := b.writer.add(ctx, content)
 		if err != nil {
@@ -167,16 +176,18 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 	}}
 	size := uint64(0)
 	g.reset()
+	add := func(id ChunkID, content []byte) error {
+		ref, err := b.writer.addHashed(ctx, id, content)
+		if err != nil {
+			return &packError{err}
+		}
+		size += uint64(len(content))
+		return list.add(ctx, Item{Kind: ItemChunk, Ref: ref, Span: uint64(ref.Length)})
+	}
 	flush := func() error {
 		chunks := g.chunks()
-		ids := b.Keys.ChunkIDs(chunks)
-		for i, content := range chunks {
-			ref, err := b.writer.addHashed(ctx, ids[i], content)
-			if err != nil {
-				return &packError{err}
-			}
-			size += uint64(len(content))
-			if err := list.add(ctx, Item{Kind: ItemChunk, Ref: ref, Span: uint64(ref.Length)}); err != nil {
+		for i, id := range b.Keys.ChunkIDs(chunks) {
+			if err := add(id, chunks[i]); err != nil {
 				return err
 			}
 		}
@@ -210,9 +221,11 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 			return zeros(n)
 		})
 	} else {
-		if _, err = f.Seek(0, io.SeekStart); err == nil {
-			err = c.chunks(f, chunk)
-		}
+		err = b.readWhole(ctx, c, g, f, before, chunk, flush, func(id ChunkID, content []byte) error {
+			b.bytesRead.Add(uint64(len(content)))
+			b.report(0, uint64(len(content)))
+			return add(id, content)
+		})
 	}
 	if err == nil {
 		err = flush()
@@ -222,6 +235,38 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 	}
 	items, err := list.finish(ctx, maxInlineItems)
 	return items, size, err
+}
+
+// readWhole reads a file without holes: chunks that are where they were go to same, all
+// others are cut and go to cut, which gathers them for flush.
+func (b *backup) readWhole(ctx context.Context, c *chunker, g *gathered, f *os.File, before *Node, cut func([]byte) error, flush func() error, same func(ChunkID, []byte) error) error {
+	old := newOldFile(ctx, b.reader, before)
+	defer old.stop()
+	at := uint64(0)
+	for {
+		var err error
+		if at, err = b.follow(ctx, old, g, f, at, same); err != nil {
+			return err
+		}
+		g.reset()
+		err = c.chunks(io.NewSectionReader(f, int64(at), math.MaxInt64-int64(at)), func(content []byte) error {
+			at += uint64(len(content))
+			b.cutBytes.Add(uint64(len(content)))
+			if err := cut(content); err != nil {
+				return err
+			}
+			if old.begins(at) {
+				return errStop // what comes may be as it was
+			}
+			return nil
+		})
+		if !errors.Is(err, errStop) {
+			return err
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
 }
 
 // readSparse calls data for each extent of a file with holes, and hole for what is between.

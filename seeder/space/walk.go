@@ -22,6 +22,7 @@ type backup struct {
 	devices map[uint64]uint32 // file systems, numbered; the walk's
 
 	filesRead, bytesRead, changed atomic.Uint64
+	cutBytes                      atomic.Uint64 // of bytesRead, those that the chunker saw
 
 	mu       sync.Mutex
 	progress Progress // mu
@@ -36,6 +37,7 @@ type entry struct {
 	path    string
 	node    Node
 	stat    stat
+	before  *Node         // the file in the last snapshot, or nil
 	missing bool          // could not be read
 	done    chan struct{} // nil, or closed when a worker is finished with the entry
 }
@@ -167,6 +169,7 @@ func (w *walker) entry(ctx context.Context, path, rel string, s stat, before *No
 			e.node.Content = before.Content
 			break
 		}
+		e.before = before
 		e.done = make(chan struct{})
 		if err := w.send(ctx, w.order, e); err != nil {
 			return err
