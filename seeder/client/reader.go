@@ -10,10 +10,15 @@ import (
 	"cobox/seeder/replicate"
 )
 
-// ahead is how many blocks are fetched before they are asked for. A block of a
-// backup is up to 1 MiB, so they bound the memory of a restore, and fill a link
-// of 1 Gbit/s up to 250 ms.
-const ahead = 32
+// What is fetched before it is asked for: aheadBytes, by the mean size of the blocks that
+// have come. They bound the memory of a restore, and fill a link of 1 Gbit/s up to 250 ms.
+// Until the first has come, and of large blocks, it is ahead blocks: one of a backup is up
+// to 1 MiB. Of small ones it is at most maxAhead: large ones may follow.
+const (
+	ahead      = 32
+	maxAhead   = 128
+	aheadBytes = 32 << 20
+)
 
 // A Reader reads blocks of feeds from boxes: sessions that replicate
 // [Reader.Exchange] give it the blocks. It keeps none: every block is verified,
@@ -34,6 +39,25 @@ type reading struct {
 	remote *remote
 	queue  []uint64                 // to be fetched soon, in order
 	asked  map[uint64]chan struct{} // under way or arrived; closed when it has arrived or failed
+	mean   int                      // bytes of a block, of late; 0 before the first
+}
+
+// ahead returns how many blocks may be under way or wait to be read.
+func (f *reading) ahead() int {
+	if f.mean == 0 {
+		return ahead
+	}
+	return min(max(aheadBytes/f.mean, ahead), maxAhead)
+}
+
+// took takes the size of a block into the mean, large ones at once: the bound is on memory.
+func (f *reading) took(size int) {
+	size = max(size, 1)
+	if f.mean == 0 || size > f.mean {
+		f.mean = size
+		return
+	}
+	f.mean -= (f.mean - size + 7) / 8
 }
 
 // errFailed stands for the error of [Reader.Fail].
@@ -107,9 +131,9 @@ func (r *Reader) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
 	r.fillLocked(ctx, f)
 }
 
-// fillLocked keeps [ahead] blocks of the queue under way.
+// fillLocked keeps as many blocks of the queue under way as may be.
 func (r *Reader) fillLocked(ctx context.Context, f *reading) {
-	for len(f.queue) > 0 && len(f.asked) < ahead {
+	for len(f.queue) > 0 && len(f.asked) < f.ahead() {
 		i := f.queue[0]
 		f.queue = f.queue[1:]
 		r.askLocked(ctx, f, i)
@@ -155,6 +179,9 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 		r.mu.Lock()
 		b, ok := f.remote.take(i)
 		delete(f.asked, i)
+		if ok {
+			f.took(len(b))
+		}
 		r.fillLocked(ctx, f)
 		r.mu.Unlock()
 		if ok {
