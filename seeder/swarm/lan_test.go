@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/multiformats/go-multiaddr"
 )
@@ -210,6 +211,11 @@ func TestRankDials(t *testing.T) {
 		if a.Delay < low || (low == 0 && a.Delay > 0) {
 			t.Errorf("%s is dialled after %v", a.Addr, a.Delay)
 		}
+	}
+	// On another continent TCP has to win, which needs more round trips.
+	const roundTrip, tcpTrips, quicTrips = 300 * time.Millisecond, 4, 2
+	if tcpTrips*roundTrip > quicDelay+quicTrips*roundTrip {
+		t.Errorf("over a line of %v QUIC wins with a delay of %v", roundTrip, quicDelay)
 	}
 	for _, a := range addrs { // alone, none waits
 		if r := rankDials([]multiaddr.Multiaddr{a}); len(r) != 1 || r[0].Delay != 0 {

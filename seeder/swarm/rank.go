@@ -9,10 +9,13 @@ import (
 )
 
 // How long a dial waits for a better kind of connection before it tries the next
-// kind as well. A quarter of a second is about one round trip (RFC 8305).
+// kind as well. RFC 8305 waits about one round trip, a quarter of a second; but TCP
+// takes four until libp2p can speak, and QUIC two, so that from 125 ms on QUIC would
+// win: on the very lines where it is slowest (hack/bench/RESULTS.md, "Long links"). With
+// a second TCP wins up to a round trip of half a second. Who has no TCP waits for it once.
 const (
-	quicDelay  = 250 * time.Millisecond
-	relayDelay = 750 * time.Millisecond
+	quicDelay  = time.Second
+	relayDelay = 1500 * time.Millisecond
 )
 
 // rankDials orders the addresses of a peer: TCP, then QUIC, then relays. libp2p
