@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,8 @@ type job struct {
 	bin           string
 	blocks, block int
 	rounds        int
+	prefix        []string // before the box's command, such as to run it in a namespace
+	listen        string   // where the box listens; empty for this computer alone
 }
 
 func (j job) bytes() int { return j.blocks * j.block }
@@ -113,8 +116,9 @@ func startBox(ctx context.Context, j job, operator string) (*boxProcess, error) 
 
 // start runs the box on its state.
 func (b *boxProcess) start(ctx context.Context, j job, operator string) error {
-	b.cmd = exec.CommandContext(ctx, filepath.Join(j.bin, "seederd"), "-state", b.state, "-operator", operator,
-		"-listen", "/ip4/127.0.0.1/tcp/0", "-mdns=off", "-dht=server")
+	command := append(slices.Clone(j.prefix), filepath.Join(j.bin, "seederd"), "-state", b.state, "-operator", operator,
+		"-listen", cmp.Or(j.listen, "/ip4/127.0.0.1/tcp/0"), "-mdns=off", "-dht=server")
+	b.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	b.cmd.Stderr = &b.log
 	if err := b.cmd.Start(); err != nil {
 		return err

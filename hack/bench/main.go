@@ -23,6 +23,11 @@ func main() {
 	alone := flag.Bool("store", false, "instead: measure the store by itself, reopened after kill -9 and read cold")
 	filler := flag.String("fill", "", "append to the store in a `folder` until killed (for internal use)")
 	sink := flag.Bool("sink", false, "be the other end of the bare stream (for internal use)")
+	links := flag.Bool("links", false, "instead: what a backup and a restore get of long lines, beside iperf3; as root")
+	only := flag.String("line", "", "with -links: the `name` of the one line to measure")
+	control := flag.String("control", "", "with -links: the congestion `control` of TCP; that of this computer when empty")
+	near := flag.String("near", "", "be the near end of a line to a `namespace` (for internal use)")
+	transport := flag.String("transport", "tcp", "by what the near end goes (for internal use)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -35,6 +40,10 @@ func main() {
 		err = fill(ctx, *filler, *block)
 	case *alone:
 		err = storeAlone(ctx, j)
+	case *links:
+		err = overLines(ctx, linkJob{j, *control, *only})
+	case *near != "":
+		err = nearEnd(ctx, j, *near, *transport)
 	case *feeds > 0:
 		err = manyFeeds(ctx, j, *feeds)
 	default:
