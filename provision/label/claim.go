@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -36,6 +37,58 @@ func (c Code) Claim() Claim {
 	seed := argon2.IDKey([]byte(c.symbols()), []byte(argonSalt), argonTime, argonKiB, argonLanes, ed25519.SeedSize)
 	key := ed25519.NewKeyFromSeed(seed)
 	return Claim{func() ed25519.PrivateKey { return key }}
+}
+
+// A ClaimSeed makes a claim without a code: that of a card which names its owner.
+// The box uses it once, in its first start, to show which card it was started from.
+// Until then whoever has the card has it. Its text form is 64 characters of
+// lower-case hex; a program that prints it prints a word in its place.
+type ClaimSeed [ed25519.SeedSize]byte
+
+// NewClaimSeed makes a seed of 32 bytes from r; see [New] for what it refuses.
+func NewClaimSeed(r io.Reader) (s ClaimSeed, err error) {
+	for i := 0; i < len(s); i += drawBytes {
+		b, err := draw(r)
+		if err != nil {
+			return ClaimSeed{}, fmt.Errorf("making a claim: %w", err)
+		}
+		copy(s[i:], b[:])
+	}
+	return s, nil
+}
+
+// Claim returns the claim of the seed. It panics when the seed is zero.
+func (s ClaimSeed) Claim() Claim {
+	if s.IsZero() {
+		panic("label: a zero ClaimSeed was used")
+	}
+	key := ed25519.NewKeyFromSeed(s[:])
+	return Claim{func() ed25519.PrivateKey { return key }}
+}
+
+// IsZero reports whether s stands for no claim.
+func (s ClaimSeed) IsZero() bool { return s == ClaimSeed{} }
+
+// String returns a word in place of the seed.
+func (s ClaimSeed) String() string { return "(claim seed)" }
+
+// Format writes what String returns, whatever the verb.
+func (s ClaimSeed) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+
+// MarshalText returns the text form, for the card's file alone.
+func (s ClaimSeed) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, s[:]), nil }
+
+// UnmarshalText reads the text form. It refuses the zero seed.
+func (s *ClaimSeed) UnmarshalText(text []byte) error {
+	var read ClaimSeed
+	if err := readHex(read[:], text); err != nil {
+		return fmt.Errorf("reading claim seed: %w", err)
+	}
+	if read.IsZero() {
+		return errors.New("reading claim seed: it is all zero")
+	}
+	*s = read
+	return nil
 }
 
 // Sign returns the ed25519 signature of message, 64 bytes. The message begins

@@ -1,7 +1,11 @@
 package label_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -43,6 +47,40 @@ func TestClaimKeyText(t *testing.T) {
 	var back file
 	if err := json.Unmarshal(written, &back); err != nil || back != f {
 		t.Errorf("back from JSON: %v, %v", back, err)
+	}
+}
+
+// TestClaimSeed: a seed makes the claim that ed25519 makes of it, is written to files,
+// and not printed.
+func TestClaimSeed(t *testing.T) {
+	seed := must[label.ClaimSeed](t)(label.NewClaimSeed(&counter{}))
+	if again := must[label.ClaimSeed](t)(label.NewClaimSeed(&counter{n: 1})); seed == again || seed.IsZero() {
+		t.Error("two seeds are the same, or zero")
+	}
+	private := ed25519.NewKeyFromSeed(seed[:])
+	claim, message := seed.Claim(), []byte("context and message")
+	if key := claim.Public(); !bytes.Equal(key[:], private[32:]) || !bytes.Equal(claim.Sign(message), ed25519.Sign(private, message)) {
+		t.Error("the claim of a seed is another")
+	}
+	type file struct{ Seed label.ClaimSeed }
+	written := must[[]byte](t)(json.Marshal(file{seed}))
+	var back file
+	if err := json.Unmarshal(written, &back); err != nil || back.Seed != seed {
+		t.Errorf("back from JSON: %v", err)
+	}
+	text := hex.EncodeToString(seed[:])
+	for _, bad := range []string{"", text[1:], text + "0", "x" + text[1:], strings.Repeat("A", 64), strings.Repeat("0", 64)} {
+		if err := back.Seed.UnmarshalText([]byte(bad)); err == nil || back.Seed != seed {
+			t.Errorf("%q was read as a seed", bad)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		if printed := fmt.Sprintf(verb, file{seed}); !strings.Contains(printed, "(claim seed)") || strings.Contains(printed, text[:8]) {
+			t.Errorf("%s prints %s", verb, printed)
+		}
+	}
+	if _, err := label.NewClaimSeed(bytes.NewReader(make([]byte, 256))); err == nil {
+		t.Error("a seed was made from a source of zeros")
 	}
 }
 

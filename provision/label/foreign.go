@@ -27,6 +27,7 @@ var foreign = []struct{ prefix, is string }{
 	{hostPrefix, "the name of a box, not its code: the code is the five groups of four beside it"},
 	{strings.ToLower(labelPrefix) + ":", "the text of a whole label, not its code alone"},
 	{strings.ToLower(invitePrefix) + ":", "a whole invite, not a code alone"},
+	{strings.ToLower(flashedPrefix) + ":", "what names a flashed card, and no code: its box has an owner"},
 }
 
 // betterError returns an error that says what text is when that can be told, and

@@ -18,6 +18,7 @@ func seeds(f *testing.F) {
 		f.Add(c.Code)
 		f.Add(c.Label)
 		f.Add(c.Invite)
+		f.Add(c.Flashed)
 		f.Add(c.HostName)
 	}
 	for text := range v.Reads {
@@ -47,7 +48,7 @@ func FuzzParseCode(f *testing.F) {
 }
 
 // FuzzParse: the same for every content, and of the same type; what ParseLabel
-// and ParseInvite take is what Parse says it is.
+// and the like take is what Parse says it is.
 func FuzzParse(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -55,11 +56,13 @@ func FuzzParse(f *testing.F) {
 		_, labelErr := label.ParseLabel(text)
 		_, inviteErr := label.ParseInvite(text)
 		_, codeErr := label.ParseCode(text)
+		_, flashedErr := label.ParseFlashed(text)
+		_, isFlashed := c.(label.Flashed)
 		_, isLabel := c.(label.Label)
 		_, isInvite := c.(label.Invite)
 		_, isCode := c.(label.Code)
-		if isLabel != (labelErr == nil) || isInvite != (inviteErr == nil) || isCode != (codeErr == nil) {
-			t.Errorf("%q is a %T, but: %v, %v, %v", text, c, labelErr, inviteErr, codeErr)
+		if isLabel != (labelErr == nil) || isInvite != (inviteErr == nil) || isCode != (codeErr == nil) || isFlashed != (flashedErr == nil) {
+			t.Errorf("%q is a %T, but: %v, %v, %v, %v", text, c, labelErr, inviteErr, codeErr, flashedErr)
 		}
 		if err != nil {
 			if c != nil {

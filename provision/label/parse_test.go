@@ -42,6 +42,31 @@ func TestParseTellsThemApart(t *testing.T) {
 				t.Errorf("ParseLabel of an invite: %v", err)
 			}
 		}
+		flashed := label.Flashed{Tag: lab.Tag}
+		if _, err := source.Read(flashed.Card[:]); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range both(flashed.Text()) {
+			if got := must[label.Content](t)(label.Parse(text)); got != label.Content(flashed) {
+				t.Errorf("Parse(%q) is %v", text, got)
+			}
+			if got := must[label.Flashed](t)(label.ParseFlashed(text)); got != flashed {
+				t.Errorf("ParseFlashed(%q) is %v", text, got)
+			}
+			_, labelErr := label.ParseLabel(text)
+			_, inviteErr := label.ParseInvite(text)
+			_, codeErr := label.ParseCode(text)
+			for _, err := range []error{labelErr, inviteErr, codeErr} {
+				if err == nil || !strings.Contains(err.Error(), "has an owner") {
+					t.Errorf("a flashed card in place of another text: %v", err)
+				}
+			}
+		}
+		for _, text := range []string{lab.Text(), invite.Text(), code.Text()} {
+			if _, err := label.ParseFlashed(text); err == nil || !strings.Contains(err.Error(), "this is a code") {
+				t.Errorf("ParseFlashed of a code: %v", err)
+			}
+		}
 		for _, text := range both(code.Text()) {
 			got, ok := must[label.Content](t)(label.Parse(text)).(label.Code)
 			if !ok || !got.Equal(code) {

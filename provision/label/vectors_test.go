@@ -37,12 +37,13 @@ type vector struct {
 	Label       string `json:"label"`
 	BoxKey      string `json:"boxKey"`
 	Invite      string `json:"invite"`
+	Flashed     string `json:"flashed"` // of a card with the same claim and tag
 }
 
 // vectors is what the file holds.
 type vectors struct {
 	Codes   []vector          `json:"codes"`
-	Reads   map[string]string `json:"reads"`   // a text, and the code, label or invite it is read as
+	Reads   map[string]string `json:"reads"`   // a text, and the code, label, invite or card it is read as
 	Refused []string          `json:"refused"` // texts that are none
 }
 
@@ -107,6 +108,8 @@ func TestVectors(t *testing.T) {
 		v.Invite[:40] + "\n" + v.Invite[40:]:                    v.Invite,
 		strings.Replace(v.Invite, v.Invite[8:28], v.Code, 1):    v.Invite,
 		strings.Replace(v.Invite, "COBOX1I:", " cobox1i : ", 1): v.Invite,
+		" " + strings.ToLower(v.Flashed) + "\n":                 v.Flashed,
+		strings.ReplaceAll(v.Flashed, "-", " "):                 v.Flashed,
 	}
 	made.Refused = []string{
 		"",
@@ -125,6 +128,11 @@ func TestVectors(t *testing.T) {
 		strings.Repeat(" ", 1025-len(v.Code)) + v.Code, // too long by one
 		v.Invite[:29] + strings.Repeat("0", 52),        // no box key
 		"https://example.org/" + v.Code,
+		v.Flashed + "0",
+		v.Flashed[:40],
+		v.Flashed[:33] + "Z" + v.Flashed[34:],                       // unused bits that are not zero
+		"COBOX1F:" + strings.Repeat("0", 26) + "-" + v.Flashed[35:], // no claim ID
+		"COBOX1G:" + v.Flashed[8:],
 	}
 
 	text := bytes.Buffer{}
@@ -164,7 +172,7 @@ func TestVectorTexts(t *testing.T) {
 		}
 	}
 	for _, c := range v.Codes {
-		for _, text := range []string{c.Code, c.Label, c.Invite} {
+		for _, text := range []string{c.Code, c.Label, c.Invite, c.Flashed} {
 			if got, err := label.Parse(text); err != nil || got.Text() != text {
 				t.Errorf("Parse(%q) = %v, %v", text, got, err)
 			}
@@ -225,6 +233,7 @@ func vectorOf(t *testing.T, text, tagText, boxKey string) vector {
 		Label:       label.Label{Code: code, Tag: tag}.Text(),
 		BoxKey:      boxKey,
 		Invite:      invite.Text(),
+		Flashed:     label.Flashed{Card: id, Tag: tag}.Text(),
 	}
 }
 

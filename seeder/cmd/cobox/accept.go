@@ -133,6 +133,9 @@ func askInvite(c *cli.Call) (label.Invite, error) {
 		return label.Invite{}, err
 	}
 	inv, ok := content.(label.Invite)
+	if _, flashed := content.(label.Flashed); flashed {
+		return label.Invite{}, cli.WithHint(errors.New("this names the card of a box, for its owner, and is no invite"), "an invite begins with COBOX1I:, its box's operator makes it")
+	}
 	if !ok {
 		return label.Invite{}, cli.WithHint(errors.New("this is the code of a box's label, not an invite"), "coboxctl pair is for labels; an invite begins with COBOX1I:")
 	}
