@@ -13,12 +13,19 @@ type Evidence struct {
 }
 
 // Claimed says that the holder of the label's code, or of a reset card's, is
-// the box's first owner.
+// the box's first owner; or that he is whom the card named when it was flashed. Then
+// no key of the owner's has signed, and the claim key's signature is over another
+// transcript (provision/pairing).
 type Claimed struct {
 	Claim      ID                   `json:"claim"`
 	Operator   identity.OperatorKey `json:"operator"`
 	SealedName Sealed               `json:"sealedName,omitzero"`
 	Evidence   Evidence             `json:"evidence,omitzero"`
+}
+
+// byCard reports whether no code was used: the owner himself has signed nothing.
+func (f Claimed) byCard() bool {
+	return f.Evidence.ClaimKey != PublicKey{} && f.Evidence.KeySignature == Signature{}
 }
 
 // Redeemed says that an invite was used: by a partner or by an operator,

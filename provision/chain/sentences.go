@@ -87,6 +87,9 @@ func aRole(r Role) string {
 }
 
 func (f Claimed) sentence() string {
+	if f.byCard() {
+		return fmt.Sprintf("is that of %s, whom its card named when it was flashed (card %s)", f.Operator, f.Claim)
+	}
 	return fmt.Sprintf("was claimed by %s with code %s", f.Operator, f.Claim)
 }
 

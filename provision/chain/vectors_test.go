@@ -197,7 +197,9 @@ func makeVectors(t *testing.T) vectors {
 	w.refuseFact("spent", chain.Claimed{Claim: id(1), Operator: operator(owner)})
 	w.fact(chain.Claimed{Claim: id(91), Operator: operator(owner)})
 	w.fact(chain.Reset{Reset: id(93), Mode: chain.Wipe, Claim: id(94)})
-	w.fact(chain.Claimed{Claim: id(94), Operator: operator(30)})
+	// A card that names its owner: the owner has signed nothing.
+	byCard := chain.Evidence{Transcript: chain.Hash{4}, ClaimKey: claimKey(95), ClaimSignature: chain.Signature{5}}
+	w.fact(chain.Claimed{Claim: id(94), Operator: operator(30), Evidence: byCard})
 	w.order(30, chain.Grant{Partner: partner(72), Terms: terms()})
 	return w.v
 }
