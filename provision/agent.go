@@ -125,6 +125,9 @@ func Open(cfg Config) (*Agent, error) {
 		a.log.Warn("nobody can claim this box", "error", a.noCard)
 	} else {
 		a.claims[chain.ID(a.card.Claim.ID())] = chain.PublicKey(a.card.Claim)
+		if err := a.takeOwner(); err != nil {
+			a.log.Error("making the box its owner's: it is tried again at the next start", "error", err)
+		}
 	}
 	for st, err := range a.chain.Entries(1) {
 		if err != nil {

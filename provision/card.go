@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,11 +15,13 @@ import (
 
 	"cobox/provision/label"
 	"cobox/seeder/durable"
+	"cobox/seeder/identity"
 )
 
 // A Card is what a box was given before anybody owned it: the public half of its
-// label's code, its tag, and how it may be claimed. It is written by whoever
-// flashes the box, and holds no secret.
+// label's code, its tag, and how it may be claimed; or whose it is from the start.
+// It is written by whoever flashes the box, and holds no secret, but for an
+// [Owner]'s seed until the box's first start.
 type Card struct {
 	Claim label.ClaimKey `json:"claim"`
 	Tag   label.Tag      `json:"tag"`
@@ -27,6 +30,45 @@ type Card struct {
 	// WindowMinutes is for how long after it was switched on the box can be
 	// claimed; 0 means 60.
 	WindowMinutes int `json:"windowMinutes,omitempty"`
+	// Owner is whose the box is from its first start; nobody can claim it by a code
+	// then. Zero for a box that has a code.
+	Owner Owner `json:"owner,omitzero"`
+}
+
+// An Owner is whom a card names, so that he needs no code.
+type Owner struct {
+	Key identity.OperatorKey `json:"key"`
+	// Seed is of the claim that the card stands for, by which the box shows which card
+	// it was started from. The box blanks it once it has used it.
+	Seed label.ClaimSeed `json:"seed,omitzero"`
+}
+
+// OwnedCard returns a new card for a box that is to be owner's from its first start.
+func OwnedCard(owner identity.OperatorKey, tag label.Tag, random io.Reader) (Card, error) {
+	seed, err := label.NewClaimSeed(random)
+	if err != nil {
+		return Card{}, fmt.Errorf("making a card: %w", err)
+	}
+	return Card{Claim: seed.Claim().Public(), Tag: tag, Owner: Owner{owner, seed}}, nil
+}
+
+// check tells whether the parts of a card fit each other. fresh is for one that no
+// box has taken in.
+func (c Card) check(fresh bool) error {
+	o := c.Owner
+	switch {
+	case c.Claim.IsZero():
+		return errors.New("there is no claim key")
+	case o == Owner{}:
+		return nil
+	case o.Key.IsZero():
+		return errors.New("it has a seed for an owner, and no owner")
+	case o.Seed.IsZero() && fresh:
+		return errors.New("it names an owner, and has no seed")
+	case !o.Seed.IsZero() && o.Seed.Claim().Public() != c.Claim:
+		return errors.New("the claim key is not that of the owner's seed")
+	}
+	return nil
 }
 
 // defaultWindow is how long after power-on a box can be claimed. A power cycle
@@ -82,7 +124,10 @@ func ReadCard(state string) (c Card, err error) {
 	if !whole {
 		return c, ErrCard
 	}
-	if err := json.Unmarshal(body, &c); err != nil || c.Claim.IsZero() {
+	if err := json.Unmarshal(body, &c); err != nil {
+		return Card{}, fmt.Errorf("%w: %w", ErrCard, err)
+	}
+	if err := c.check(false); err != nil {
 		return Card{}, fmt.Errorf("%w: %w", ErrCard, err)
 	}
 	return c, nil

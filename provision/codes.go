@@ -56,13 +56,18 @@ func (a *Agent) Find(id label.ClaimID) (Offer, bool) {
 }
 
 // claimable returns the claim ID of the code on the box's card, if it makes who
-// has it the owner now.
+// has it the owner now. A card that names its owner has no code.
 func (a *Agent) claimable() (label.ClaimID, bool) {
-	if a.damage != nil || a.noCard != nil {
+	if a.damage != nil || a.noCard != nil || a.card.Owner != (Owner{}) {
 		return label.ClaimID{}, false
 	}
-	st, id := a.chain.State(), a.card.Claim.ID()
-	return id, !st.Claimed() && (st.Claim == chain.ID{} && st.Seq == 0 || st.Claim == chain.ID(id))
+	return a.card.Claim.ID(), a.cardCounts()
+}
+
+// cardCounts reports whether the box is nobody's, and its card says whose it will be.
+func (a *Agent) cardCounts() bool {
+	st, id := a.chain.State(), chain.ID(a.card.Claim.ID())
+	return !st.Claimed() && (st.Claim == chain.ID{} && st.Seq == 0 || st.Claim == id)
 }
 
 // usedBy returns who has used a code, and whether anybody has. That of a recovery
@@ -143,7 +148,7 @@ func (a *Agent) isRecovery(st *chain.State, id label.ClaimID) bool {
 func (a *Agent) fact(st *chain.State, c Claim) (chain.Fact, error) {
 	inv, ok := st.Invite(chain.ID(c.ID))
 	switch {
-	case !ok && a.noCard == nil && c.ID == a.card.Claim.ID():
+	case !ok && a.noCard == nil && a.card.Owner == (Owner{}) && c.ID == a.card.Claim.ID():
 		return chain.Claimed{Claim: chain.ID(c.ID), Operator: c.Key, SealedName: c.SealedName, Evidence: c.Evidence}, nil
 	case !ok && a.isRecovery(st, c.ID):
 		return chain.RecoveryRequested{Operator: c.Key, Evidence: c.Evidence}, nil

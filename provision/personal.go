@@ -10,7 +10,8 @@ import (
 // A Personal is what makes a box of an image: it is written to the card's boot
 // volume when that is flashed, and taken in and blanked by the box's first start. It
 // can be read by whoever has the card in between: the seed is of use only
-// together with what the box finds on its own.
+// together with what the box finds on its own, and that of an [Owner] makes nobody
+// else the owner.
 type Personal struct {
 	Card Card `json:"card"`
 	// Seed is from who flashed the card, for the box key; see appliance/entropy.
@@ -27,10 +28,13 @@ const PersonalSize = 4 << 10
 // MaxSeed bounds a seed, in bytes.
 const MaxSeed = 512
 
-// What the file says of itself, as a reset card does.
+// What the file says of itself, as a reset card does. A card that names its owner
+// has a version of its own, so that a box from before there were any does not take
+// it for one with a code that nobody knows.
 const (
 	personalProduct = resetProduct
 	personalVersion = 1
+	ownedVersion    = 2
 )
 
 var (
@@ -55,7 +59,10 @@ func (p Personal) Text() ([]byte, error) {
 	if len(p.Seed) > MaxSeed {
 		return nil, fmt.Errorf("personalising: a seed of %d bytes, more than %d", len(p.Seed), MaxSeed)
 	}
-	text, err := json.Marshal(personalText{personalProduct, personalVersion, p})
+	if err := p.Card.check(true); err != nil {
+		return nil, fmt.Errorf("personalising: %w", err)
+	}
+	text, err := json.Marshal(personalText{personalProduct, p.version(), p})
 	if err != nil {
 		return nil, fmt.Errorf("personalising: %w", err)
 	}
@@ -64,6 +71,13 @@ func (p Personal) Text() ([]byte, error) {
 		return nil, fmt.Errorf("personalising: %d bytes are more than the file has", len(whole))
 	}
 	return file, nil
+}
+
+func (p Personal) version() int {
+	if p.Card.Owner != (Owner{}) {
+		return ownedVersion
+	}
+	return personalVersion
 }
 
 // ParsePersonal reads what [Personal.Text] returns. The error wraps [ErrBlank] when
@@ -81,8 +95,11 @@ func ParsePersonal(file []byte) (Personal, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return Personal{}, fmt.Errorf("%w: %w", ErrPersonal, err)
 	}
-	if p.Product != personalProduct || p.Version != personalVersion || p.Card.Claim.IsZero() || len(p.Seed) > MaxSeed {
+	if p.Product != personalProduct || p.Version != p.version() || len(p.Seed) > MaxSeed {
 		return Personal{}, fmt.Errorf("%w: product %.32q, version %d", ErrPersonal, p.Product, p.Version)
+	}
+	if err := p.Card.check(true); err != nil {
+		return Personal{}, fmt.Errorf("%w: %w", ErrPersonal, err)
 	}
 	return p.Personal, nil
 }

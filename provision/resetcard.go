@@ -94,6 +94,8 @@ func parseResetCard(text []byte) (ResetCard, error) {
 		return ResetCard{}, fmt.Errorf("%w: it is for %.32q", ErrResetCard, r.Product)
 	case r.Version != resetVersion:
 		return ResetCard{}, fmt.Errorf("%w: it has version %d, and this box knows %d", ErrResetCard, r.Version, resetVersion)
+	case r.Card.Owner != Owner{}:
+		return ResetCard{}, fmt.Errorf("%w: it names an owner, and a box is reset with a code alone", ErrResetCard)
 	case r.Reset == chain.ID{} || r.Card.Claim.IsZero() || r.Mode != chain.Reowner && r.Mode != chain.Wipe:
 		return ResetCard{}, fmt.Errorf("%w: something is missing", ErrResetCard)
 	}

@@ -125,7 +125,7 @@ func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) {
 	for {
 		s.agent.mu.Lock()
 		changed := s.agent.changed
-		t := accessTable{s.agent.access(), s.agent.hostName(), s.agent.ended, s.agent.announce()}
+		t := accessTable{s.agent.access(), s.agent.hostName(), s.agent.ended, s.agent.announceLocked()}
 		s.agent.mu.Unlock()
 		if t.Head.Epoch != epoch || t.Head.Seq != after || len(t.Ended) != ended {
 			api.WriteAnswer(w, t)
@@ -164,20 +164,26 @@ func (a *Agent) hostName() string {
 	return a.card.Tag.HostName()
 }
 
-// announce returns the notes for the local network by which coboxctl lists boxes
-// that can be claimed, and finds the one with the code. A box that has an owner
-// says nothing of itself. That the time after power-on is over is not looked at:
+// announceLocked returns the notes for the local network by which coboxctl lists boxes
+// that can be claimed, and finds the one with the code; or the one whose card names
+// its owner, until he was there. Any other box that has an owner says nothing of
+// itself. That the time after power-on is over is not looked at:
 // who holds the code then learns it by asking.
-func (a *Agent) announce() []string {
-	o, ok := a.claimable()
-	if !ok || a.cfg.Passive {
+func (a *Agent) announceLocked() []string {
+	var what string
+	if id, ok := a.claimable(); ok {
+		what = "cid=" + id.String()
+	} else if a.awaitsOwnerLocked() {
+		what = "card=" + a.card.Claim.ID().String()
+	}
+	if what == "" || a.cfg.Passive {
 		return nil
 	}
 	var notes []string
 	if !a.card.Tag.IsZero() {
 		notes = append(notes, "tag="+a.card.Tag.String())
 	}
-	return append(notes, "cid="+o.String())
+	return append(notes, what)
 }
 
 // postStream takes over a stream that a peer has opened at seederd.
