@@ -135,6 +135,8 @@ type labelMade struct {
 	State string `json:"state,omitempty"` // the new box's state folder
 	Image string `json:"image,omitempty"` // the new box's card
 	Code  string `json:"code,omitempty"`
+	// Flashed names the card for its owner, in place of a code.
+	Flashed string `json:"flashed,omitempty"`
 }
 
 func (m labelsMade) print(w io.Writer, labels []label.Label) {
@@ -147,8 +149,11 @@ func (m labelsMade) print(w io.Writer, labels []label.Label) {
 		if made.State != "" {
 			fmt.Fprintf(w, "%s  %s\n", made.Tag, made.State)
 		}
-		if made.Image != "" {
+		if made.Image != "" && made.Flashed == "" {
 			fmt.Fprintf(w, "%s  %s\n", made.Tag, made.Image)
+		}
+		if made.Flashed != "" {
+			fmt.Fprintf(w, "%s  coboxctl pair -flashed %s\n", made.Image, made.Flashed)
 		}
 	}
 	if len(m.Files) > 0 {
@@ -197,6 +202,9 @@ func askLabels(c *cli.Call, tag string) (labels []label.Label, err error) {
 		what, err := label.Parse(text)
 		if err != nil {
 			return nil, err
+		}
+		if _, flashed := what.(label.Flashed); flashed {
+			return nil, errors.New("this names the card of a box that has an owner: such a box has no code, and no label")
 		}
 		l, isLabel := what.(label.Label)
 		if code, ok := what.(label.Code); ok {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"cobox/image/card"
 	"cobox/image/sheet"
@@ -16,10 +15,12 @@ import (
 	"cobox/provision/label"
 	"cobox/seeder/cli"
 	"cobox/seeder/durable"
+	"cobox/seeder/identity"
 )
 
-// A newBox says how boxes are given their codes.
+// A newBox says how boxes are given their codes, or their owner.
 type newBox struct {
+	owner           identity.OperatorKey // zero: a code makes the owner
 	anywhere, again bool
 	png, svg        string // the QR alone
 	labels          string // whole labels
@@ -28,12 +29,12 @@ type newBox struct {
 
 func personaliseCommand() cli.Command {
 	var (
-		b          newBox
-		state, dir string
-		count      int
+		b                 newBox
+		state, dir, owner string
+		count             int
 	)
 	return cli.Command{
-		Name: "personalise", Args: "[-labels FILE] CARD", Short: "give a box its pairing code, and draw the label",
+		Name: "personalise", Args: "[-labels FILE | -owner KEY] CARD", Short: "give a box its pairing code, and draw the label; or its owner",
 		Help: `
 Makes a pairing code and a tag for the box whose card this is: a device onto which an
 image was flashed, or a file with an image, in place. The card gets the public half
@@ -43,11 +44,18 @@ mounted.
 
 	mkimage personalise -labels label.pdf /dev/sdb
 
+With -owner the box is from its first start that operator's, and there is no code: KEY
+is the public key that "coboxctl init" prints. What is printed then names the card. It
+is no secret; by it "coboxctl pair -flashed" knows the box from any other that says it
+is yours:
+
+	mkimage personalise -owner operator:ub3w... /dev/sdb
+
 With -o makes copies of an image, each for a box of its own, and one sheet of labels:
 
 	mkimage personalise -count 20 -o cards -labels labels.pdf -paper a4 dist/cobox-rpi.img
 
-With -state, instead, for a box whose programs run without an image:
+(-owner goes with it.) With -state, instead, for a box whose programs run without an image:
 
 	mkimage personalise -state var/box -png label.png`,
 		Flags: func(fs *flag.FlagSet) {
@@ -58,6 +66,7 @@ With -state, instead, for a box whose programs run without an image:
 			fs.StringVar(&b.paper.size, "paper", sheet.Standard.String(), "`WxH`, one label of this size in millimetres a page, or a4; with -labels")
 			fs.StringVar(&b.png, "png", "", "draw the label's QR into this `file`")
 			fs.StringVar(&b.svg, "svg", "", "draw the label's QR into this `file`")
+			fs.StringVar(&owner, "owner", "", "make the box this operator's, by the public `key` (operator:...), instead of giving it a code")
 			fs.BoolVar(&b.anywhere, "anywhere", false, "let the box be claimed from anywhere, and not only from its own network")
 			fs.BoolVar(&b.again, "again", false, "replace the code of a box that has one and that nobody has claimed")
 		},
@@ -71,6 +80,14 @@ With -state, instead, for a box whose programs run without an image:
 				return cli.Misuse("-o is for copies of an image, whose labels go where -labels says")
 			case count < 1 || count > maxLabels:
 				return cli.Misuse("-count is 1 to %d", maxLabels)
+			case owner != "" && (b.labels != "" || b.png != "" || b.svg != "" || b.anywhere):
+				return cli.Misuse("with -owner there is no code: nothing to draw, and nothing to claim from anywhere")
+			}
+			if owner != "" {
+				var err error
+				if b.owner, err = identity.ParseOperatorKey(owner); err != nil {
+					return &cli.Error{Code: cli.Usage, Err: err, Hint: "coboxctl init prints the key of an operator, on his computer"}
+				}
 			}
 			if err := checkLabelFile(b.labels); err != nil {
 				return err
@@ -93,19 +110,19 @@ With -state, instead, for a box whose programs run without an image:
 func (b newBox) state(c *cli.Call, state string) error {
 	_, err := provision.ReadCard(state)
 	if !b.again && !errors.Is(err, provision.ErrNoCard) {
-		return cli.WithHint(fmt.Errorf("%s has a pairing code already", state), "-again replaces it; the label that was printed is then of no use")
+		return cli.WithHint(fmt.Errorf("%s has a pairing code or an owner already", state), "-again replaces it; what was printed is then of no use")
 	}
-	l, err := newLabel()
+	g, err := b.give()
 	if err != nil {
 		return err
 	}
-	if err := b.draw(l); err != nil {
+	if err := b.draw(g.label); err != nil {
 		return err
 	}
-	if err := provision.WriteCard(state, b.cardFor(l)); err != nil {
+	if err := provision.WriteCard(state, g.card); err != nil {
 		return err
 	}
-	return b.print(c, l)
+	return b.print(c, g)
 }
 
 // card gives a code to a card, or an image.
@@ -118,105 +135,17 @@ func (b newBox) card(c *cli.Call, path string) (err error) {
 	if err := b.check(d, path); err != nil {
 		return err
 	}
-	l, err := newLabel()
+	g, err := b.give()
 	if err != nil {
 		return err
 	}
-	if err := b.draw(l); err != nil {
+	if err := b.draw(g.label); err != nil {
 		return err
 	}
-	if err := b.write(d, l); err != nil {
+	if err := b.write(d, g); err != nil {
 		return fmt.Errorf("personalising %s: %w", path, err)
 	}
-	return b.print(c, l)
-}
-
-// copies makes cards for several boxes.
-func (b newBox) copies(c *cli.Call, image, dir string, count int) error {
-	in, size, err := openImage(image)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }() // only read
-	if err := b.check(&openedCard{in, size}, image); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making cards: %w", err)
-	}
-	name := func(l label.Label) string { return filepath.Join(dir, l.Tag.HostName()+".img") }
-	var labels []label.Label
-	taken := make(map[string]bool)
-	for len(labels) < count {
-		l, err := newLabel()
-		if err != nil {
-			return err
-		}
-		if _, err := os.Lstat(name(l)); taken[name(l)] || err == nil {
-			continue
-		}
-		taken[name(l)] = true
-		labels = append(labels, l)
-	}
-	files, err := b.paper.write(b.labels, labels)
-	if err != nil {
-		return err
-	}
-	p := cli.NewProgress(c.Err, "copying", int64(count)*size, c.JSON)
-	defer p.Close()
-	result := labelsMade{Files: files}
-	for i, l := range labels {
-		if err := b.copy(in, size, name(l), l); err != nil {
-			return fmt.Errorf("making the card %s: %w", name(l), err)
-		}
-		p.Set(int64(i+1)*size, int64(count)*size)
-		made := labelMade{Tag: l.Tag.String(), Image: name(l)}
-		if b.labels == "" {
-			made.Code = l.Code.Text()
-		}
-		result.Labels = append(result.Labels, made)
-	}
-	return c.Print(result, func(w io.Writer) { result.print(w, labels) })
-}
-
-// copy copies an image, leaves out what is zero, and gives the copy its code. What is
-// there under the name is whole.
-func (b newBox) copy(in io.ReaderAt, size int64, name string, l label.Label) (err error) {
-	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(out.Name()) }() // is not there any more when all was well
-	closed := false
-	defer func() {
-		if !closed {
-			err = errors.Join(err, out.Close())
-		}
-	}()
-	if err := out.Truncate(size); err != nil {
-		return err
-	}
-	buf, zero := make([]byte, 1<<20), make([]byte, 1<<20)
-	for at := int64(0); at < size; at += int64(len(buf)) {
-		n, err := in.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if string(buf[:n]) == string(zero[:n]) {
-			continue
-		}
-		if _, err := out.WriteAt(buf[:n], at); err != nil {
-			return err
-		}
-	}
-	if err := b.write(&openedCard{out, size}, l); err != nil {
-		return err
-	}
-	closed = true
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), name)
+	return b.print(c, g)
 }
 
 // check refuses cards that have a code, or a box's own key.
@@ -229,18 +158,18 @@ func (b newBox) check(d *openedCard, path string) error {
 		return nil
 	}
 	if _, err := provision.ParsePersonal(text); !errors.Is(err, provision.ErrBlank) {
-		return cli.WithHint(fmt.Errorf("%s has a pairing code already", path), "-again replaces it; the label that was printed is then of no use")
+		return cli.WithHint(fmt.Errorf("%s has a pairing code or an owner already", path), "-again replaces it; what was printed is then of no use")
 	}
 	started, err := card.Started(d, d.size)
 	if err == nil && started {
-		err = cli.WithHint(fmt.Errorf("a box was started with %s, and has taken its code in", path), "-again gives it another one, if nobody has claimed it; otherwise mkimage reset-card")
+		err = cli.WithHint(fmt.Errorf("a box was started with %s, and has taken its code or owner in", path), "-again gives it another one, if nobody has claimed it; otherwise mkimage reset-card")
 	}
 	return err
 }
 
-// write writes a label's code to a card.
-func (b newBox) write(d *openedCard, l label.Label) error {
-	p := provision.Personal{Card: b.cardFor(l), Seed: make([]byte, seedSize)}
+// write writes what a box is given to its card.
+func (b newBox) write(d *openedCard, g given) error {
+	p := provision.Personal{Card: g.card, Seed: make([]byte, seedSize)}
 	if _, err := io.ReadFull(rand.Reader, p.Seed); err != nil {
 		return err
 	}
@@ -255,13 +184,38 @@ func (b newBox) write(d *openedCard, l label.Label) error {
 // its own.
 const seedSize = 64
 
-func (b newBox) cardFor(l label.Label) provision.Card {
-	return provision.Card{Claim: l.Code.Claim().Public(), Tag: l.Tag, Anywhere: b.anywhere}
+// A given is what one box is given.
+type given struct {
+	label label.Label // without a code where the card names the owner
+	card  provision.Card
+}
+
+// flashed names the card for its owner.
+func (g given) flashed() label.Flashed {
+	return label.Flashed{Card: g.card.Claim.ID(), Tag: g.label.Tag}
+}
+
+// give makes what another box is given.
+func (b newBox) give() (g given, err error) {
+	if b.owner.IsZero() {
+		g.label, err = newLabel()
+		if err == nil {
+			g.card = provision.Card{Claim: g.label.Code.Claim().Public(), Tag: g.label.Tag, Anywhere: b.anywhere}
+		}
+		return g, err
+	}
+	if g.label.Tag, err = label.NewTag(rand.Reader); err == nil {
+		g.card, err = provision.OwnedCard(b.owner, g.label.Tag, rand.Reader)
+	}
+	return g, err
 }
 
 // draw draws the pictures, before the code counts: one that nobody can read any more
 // is worse than a picture of one that never counted.
 func (b newBox) draw(l label.Label) error {
+	if !b.owner.IsZero() {
+		return nil
+	}
 	pic, err := label.Draw(l.Text())
 	if err != nil {
 		return err
@@ -276,16 +230,31 @@ func (b newBox) draw(l label.Label) error {
 	return err
 }
 
-func (b newBox) print(c *cli.Call, l label.Label) error {
-	pic, err := label.Draw(l.Text())
+func (b newBox) print(c *cli.Call, g given) error {
+	if !b.owner.IsZero() {
+		result := struct {
+			Tag     string               `json:"tag"`
+			Owner   identity.OperatorKey `json:"owner"`
+			Flashed string               `json:"flashed"` // names the card for coboxctl pair -flashed
+		}{g.label.Tag.String(), b.owner, g.flashed().Text()}
+		return c.Print(result, func(w io.Writer) { printOwned(w, b.owner, g.flashed()) })
+	}
+	pic, err := label.Draw(g.label.Text())
 	if err != nil {
 		return err
 	}
 	result := struct {
 		Tag  string `json:"tag"`
 		Code string `json:"code"`
-	}{l.Tag.String(), l.Code.Text()}
-	return c.Print(result, func(w io.Writer) { printLabel(w, l, pic) })
+	}{g.label.Tag.String(), g.label.Code.Text()}
+	return c.Print(result, func(w io.Writer) { printLabel(w, g.label, pic) })
+}
+
+// printOwned says what the owner does with a card that names him.
+func printOwned(w io.Writer, owner identity.OperatorKey, f label.Flashed) {
+	fmt.Fprintf(w, "\n  box    %s (%s.local)\n  owner  %s\n  card   %s\n\n", f.Tag, f.Tag.HostName(), owner, f.Text())
+	fmt.Fprintf(w, "there is no code. Switch the box on with this card, on the owner's network, then:\ncoboxctl pair -flashed %s\n", f.Text())
+	fmt.Fprintf(w, "keep that line until then: by it the box is known. Until the first start keep the card, too: whoever copies it makes a box that looks like yours\n")
 }
 
 // An openedCard is a device or a file with an image.

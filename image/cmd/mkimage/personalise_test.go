@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -15,7 +16,9 @@ import (
 	"cobox/image/fat"
 	"cobox/image/squashfs"
 	"cobox/provision"
+	"cobox/provision/label"
 	"cobox/seeder/cli"
+	"cobox/seeder/identity"
 )
 
 func mkimage(t *testing.T, in string, args ...string) (code int, out, errOut string) {
@@ -140,6 +143,51 @@ func TestPersonaliseCopies(t *testing.T) {
 	}
 }
 
+// TestPersonaliseOwner: a card gets an owner instead of a code, and what names it is no
+// secret that is on it.
+func TestPersonaliseOwner(t *testing.T) {
+	owner := identity.OperatorKeyOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	image, _ := smallImage(t)
+	cards := filepath.Join(t.TempDir(), "cards")
+	code, out, errOut := mkimage(t, "", "personalise", "-json", "-owner", owner.String(), "-count", "2", "-o", cards, image)
+	if code != cli.Done {
+		t.Fatalf("copies: code %d: %s", code, errOut)
+	}
+	var made labelsMade
+	if err := json.Unmarshal([]byte(out), &made); err != nil || len(made.Labels) != 2 {
+		t.Fatalf("%s: %v", out, err)
+	}
+	code, out, errOut = mkimage(t, "", "personalise", "-json", "-owner", owner.String(), image)
+	if code != cli.Done {
+		t.Fatalf("code %d: %s", code, errOut)
+	}
+	var one struct{ Tag, Owner, Flashed string }
+	if err := json.Unmarshal([]byte(out), &one); err != nil || one.Owner != owner.String() {
+		t.Fatalf("%s: %v", out, err)
+	}
+	seen := make(map[label.ClaimSeed]bool)
+	for _, m := range append(made.Labels, labelMade{Tag: one.Tag, Image: image, Flashed: one.Flashed}) {
+		p, err := personal(t, m.Image)
+		if err != nil || p.Card.Owner.Key != owner || p.Card.Owner.Seed.IsZero() || seen[p.Card.Owner.Seed] || len(p.Seed) != seedSize {
+			t.Fatalf("the card of %s has %+v, %v", m.Tag, p.Card, err)
+		}
+		seen[p.Card.Owner.Seed] = true
+		f, err := label.ParseFlashed(m.Flashed)
+		if err != nil || f.Card != p.Card.Owner.Seed.Claim().Public().ID() || f.Tag != p.Card.Tag || m.Code != "" {
+			t.Errorf("%s is named by %s, %v", m.Tag, m.Flashed, err)
+		}
+		if seed, _ := p.Card.Owner.Seed.MarshalText(); strings.Contains(out, string(seed)) {
+			t.Error("the seed is printed")
+		}
+	}
+	if code, _, errOut := mkimage(t, "", "personalise", image); code != cli.Failed || !strings.Contains(errOut, "-again") {
+		t.Errorf("a second time: code %d, %s", code, errOut)
+	}
+	if code, out, _ := mkimage(t, "", "personalise", "-owner", owner.String(), "-again", image); code != cli.Done || !strings.Contains(out, "coboxctl pair -flashed COBOX1F:") {
+		t.Errorf("for people: code %d, %s", code, out)
+	}
+}
+
 func TestPersonaliseRefused(t *testing.T) {
 	image, _ := smallImage(t)
 	noImage := filepath.Join(t.TempDir(), "no.img")
@@ -151,14 +199,16 @@ func TestPersonaliseRefused(t *testing.T) {
 		args []string
 		code int
 	}{
-		"nothing":         {"-state", nil, cli.Usage},
-		"both":            {"-state", []string{"-state", "x", image}, cli.Usage},
-		"count":           {"-count", []string{"-count", "2", image}, cli.Usage},
-		"no image":        {"mkimage flash", []string{noImage}, cli.Failed},
-		"no file":         {"no such file", []string{noImage + "x"}, cli.Failed},
-		"no disk":         {"no card or disk", []string{"/dev/null"}, cli.Failed},
-		"copies of none":  {"mkimage build", []string{"-o", "x", noImage}, cli.Failed},
-		"a QR for copies": {"-labels", []string{"-o", "x", "-png", "x.png", image}, cli.Usage},
+		"nothing":          {"-state", nil, cli.Usage},
+		"both":             {"-state", []string{"-state", "x", image}, cli.Usage},
+		"count":            {"-count", []string{"-count", "2", image}, cli.Usage},
+		"no image":         {"mkimage flash", []string{noImage}, cli.Failed},
+		"no file":          {"no such file", []string{noImage + "x"}, cli.Failed},
+		"no disk":          {"no card or disk", []string{"/dev/null"}, cli.Failed},
+		"copies of none":   {"mkimage build", []string{"-o", "x", noImage}, cli.Failed},
+		"an owner's label": {"nothing to draw", []string{"-owner", "operator:x", "-labels", "l.pdf", image}, cli.Usage},
+		"no owner's key":   {"coboxctl init", []string{"-owner", "partner:x", image}, cli.Usage},
+		"a QR for copies":  {"-labels", []string{"-o", "x", "-png", "x.png", image}, cli.Usage},
 	} {
 		if code, _, errOut := mkimage(t, "", append([]string{"personalise"}, c.args...)...); code != c.code || !strings.Contains(errOut, c.says) {
 			t.Errorf("%s: code %d, %s", what, code, errOut)
