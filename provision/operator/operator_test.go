@@ -16,7 +16,9 @@ import (
 
 	"cobox/provision/chain"
 	"cobox/provision/control"
+	"cobox/provision/label"
 	"cobox/provision/operator"
+	"cobox/provision/pairing"
 	"cobox/seeder/api"
 	"cobox/seeder/identity"
 	"cobox/seeder/swarm"
@@ -341,4 +343,67 @@ func TestHome(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
+}
+
+// Case 67: a box is taken for the one that was started from a card only by what the
+// card signed for it; of one that just says so nothing is remembered.
+func TestCase67FalseBox(t *testing.T) {
+	h, _ := newHome(t)
+	card := label.ClaimSeed{7}
+	id := card.Claim().Public().ID()
+	// evidence is as a card gives it for a box and an owner.
+	evidence := func(card label.ClaimSeed, box identity.BoxKey, owner identity.OperatorKey) chain.Evidence {
+		t := pairing.CardTranscript(card.Claim().Public().ID(), box, owner)
+		return chain.Evidence{Transcript: chain.Hash(t), ClaimKey: chain.PublicKey(card.Claim().Public()), ClaimSignature: pairing.SignCard(card.Claim(), t)}
+	}
+	this, me := identity.BoxKeyOf(key(1)), h.Operator()
+	for what, e := range map[string]chain.Evidence{
+		"nothing to show":      {},
+		"another card":         evidence(label.ClaimSeed{8}, this, me),
+		"what another box has": evidence(card, identity.BoxKeyOf(key(9)), me),
+		"another owner's":      evidence(card, this, identity.OperatorKeyOf(key(9))),
+		"the claim key alone":  {Transcript: chain.Hash(pairing.CardTranscript(id, this, me)), ClaimKey: chain.PublicKey(card.Claim().Public())},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := startFake(t)
+			b.add(t, chain.Claimed{Claim: chain.ID(id), Operator: me, Evidence: e}, key(1))
+			if got, err := meet(t, h, b, id); !errors.Is(err, operator.ErrOtherCard) {
+				t.Errorf("met %+v, %v", got, err)
+			}
+			if all, err := h.Boxes(); err != nil || len(all) > 0 {
+				t.Errorf("remembered: %v, %v", all, err)
+			}
+		})
+	}
+	b := startFake(t)
+	b.add(t, chain.Claimed{Claim: chain.ID(id), Operator: me, Evidence: evidence(card, this, me)}, key(1))
+	b.add(t, chain.Rename{Name: "attic"}, h.Private())
+	got, err := meet(t, h, b, id)
+	if err != nil || got.ID != b.key || got.Name != "attic" || got.Head.Seq != 2 {
+		t.Errorf("the right one: %+v, %v", got, err)
+	}
+	if all, err := h.Boxes(); err != nil || len(all) != 1 || all[0].Addrs[0] != b.host.Addrs()[0] {
+		t.Errorf("remembered: %+v, %v", all, err)
+	}
+	// A stranger to the box gets no answer.
+	b.forge = func(*control.State) { panic(http.ErrAbortHandler) }
+	if _, err := meet(t, h, b, id); !errors.Is(err, operator.ErrNoAnswer) {
+		t.Errorf("a box that does not answer: %v", err)
+	}
+	// What another box says is not the right one's word.
+	b.forge = func(st *control.State) { st.Box = identity.BoxKeyOf(key(9)) }
+	if _, err := meet(t, h, b, id); err == nil {
+		t.Error("the state of another box is believed")
+	}
+}
+
+// meet looks for the box that was started from a card, where b is.
+func meet(t *testing.T, h *operator.Home, b *fakeBox, card label.ClaimID) (*operator.Box, error) {
+	t.Helper()
+	s, err := h.Dial(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	return s.Meet(t.Context(), card, b.host.Addrs()[0])
 }

@@ -60,21 +60,30 @@ func (w *world) neighbour(name string, kind wire) *host {
 func (h *host) newBox() *box {
 	t := h.world.t
 	t.Helper()
+	var label struct{ Code string }
+	b := h.boxOf(&label)
+	b.code = label.Code
+	return b
+}
+
+// boxOf runs a box that is personalised with args, and reads into result what that
+// prints.
+func (h *host) boxOf(result any, args ...string) *box {
+	t := h.world.t
+	t.Helper()
 	state, err := os.MkdirTemp("", "box") // short: a socket's path is bounded
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(state) })
 	b := &box{host: h, state: state}
-	var label struct{ Code string }
-	out, err := exec.Command(filepath.Join(bin, "mkimage"), "personalise", "-state", state, "-json").Output()
+	out, err := exec.Command(filepath.Join(bin, "mkimage"), append([]string{"personalise", "-state", state, "-json"}, args...)...).Output()
 	if err == nil {
-		err = json.Unmarshal(out, &label)
+		err = json.Unmarshal(out, result)
 	}
 	if err != nil {
-		t.Fatalf("making the label: %v\n%s", err, out)
+		t.Fatalf("personalising the box: %v\n%s", err, out)
 	}
-	b.code = label.Code
 	h.daemon("provisiond", "-state", state)
 	h.daemon("seederd", "-authority", "-state", state)
 	until(t, "the box", func() error {
@@ -112,6 +121,40 @@ func TestCase25TwoBoxes(t *testing.T) {
 	// By its ID alone, found by mDNS where it was not before.
 	var status struct{ Route string }
 	ada.do(&status, "", "status", boxes[0].id)
+	if !strings.HasPrefix(status.Route, "direct") {
+		t.Errorf("reached %s", status.Route)
+	}
+}
+
+// TestCase66FoundByItsCard: a box whose card names its owner is found by that among
+// others on a LAN, and is his without a code. Another one that was flashed for him is
+// not taken for it.
+func TestCase66FoundByItsCard(t *testing.T) {
+	needNetns(t)
+	w := newWorld(t)
+	ada := w.neighbour("operator", ipv4).person("coboxctl", "")
+	var me struct{ Operator string }
+	ada.do(&me, "", "init")
+	var cards [2]struct{ Tag, Flashed string }
+	var boxes [2]*box
+	for i, name := range []string{"one", "two"} {
+		boxes[i] = w.neighbour(name, ipv4).boxOf(&cards[i], "-owner", me.Operator)
+	}
+	w.neighbour("three", ipv4).newBox() // with a code
+	for i := range cards {
+		var p paired
+		until(t, "meeting the box", func() error { return ada.try(&p, "", "pair", "-flashed", cards[i].Flashed) })
+		if p.Role != "owner" || p.Tag != cards[i].Tag {
+			t.Errorf("met %+v, want tag %s", p, cards[i].Tag)
+		}
+		var known []struct{ ID, Tag string }
+		ada.do(&known, "", "boxes")
+		if len(known) != i+1 {
+			t.Errorf("after meeting %d there are %+v", i+1, known)
+		}
+	}
+	var status struct{ Route string }
+	ada.do(&status, "", "status", boxes[1].id)
 	if !strings.HasPrefix(status.Route, "direct") {
 		t.Errorf("reached %s", status.Route)
 	}

@@ -47,6 +47,9 @@ public half. "coboxctl pair" does so by itself.
 
 	coboxctl init
 
+With what it prints you flash a card for a box of your own, which then needs no code
+(mkimage personalise -owner).
+
 The key is what boxes obey. Keep a copy of the folder ($COBOXCTL_HOME, or
 coboxctl in your configuration folder), or make recovery codes for your boxes
 ("coboxctl help recovery").`,

@@ -41,7 +41,8 @@ func program() *cli.Program {
 			grantCommand(),
 		},
 		After: `
-First steps: plug in a box, and type the code on its label: "coboxctl pair". Then
+First steps: plug in a box, and type the code on its label: "coboxctl pair". (A box
+that you flash for yourself has none: "coboxctl init", "mkimage personalise -owner".) Then
 give a partner room: "coboxctl invite -partner NAME -quota 200GB". Your key is in
 $COBOXCTL_HOME, or else in the folder coboxctl of your configuration folder.`,
 	}

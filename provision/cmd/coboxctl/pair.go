@@ -20,12 +20,13 @@ import (
 
 func pairCommand() cli.Command {
 	var (
-		at     where
-		source codeSource
-		name   string
+		at      where
+		source  codeSource
+		name    string
+		flashed string
 	)
 	return cli.Command{
-		Name: "pair", Args: "[-addr ADDR] [-qr PHOTO | -camera]", Short: "become the owner of a box, by the code on its label",
+		Name: "pair", Args: "[-addr ADDR] [-qr PHOTO | -camera | -flashed TEXT]", Short: "become the owner of a box, by the code on its label",
 		Help: `
 Asks for the code that is printed on the box's label, and makes this computer's
 operator key the box's owner. Plug the box in, on the same network, then:
@@ -40,16 +41,29 @@ claimed in the first hour after it was switched on; a power cycle starts the hou
 again.
 
 An invite from another operator (a line that begins with COBOX1I:) is used in the
-same way.`,
+same way.
+
+A box whose card you flashed for yourself (mkimage personalise -owner) is yours from
+its first start, without a code. What mkimage printed then tells which one it is:
+
+	coboxctl pair -flashed COBOX1F:5V87R8NW3WB2VPH3YHMFGAWQMW-7K3F9Q
+
+That text is no secret. A box is only noted as yours when it shows that it was
+started from that card.`,
 		Flags: func(fs *flag.FlagSet) {
 			at.flags(fs)
 			source.flags(fs)
+			fs.StringVar(&flashed, "flashed", "", "which card you flashed for yourself, as mkimage personalise -owner says: a `text` that begins with COBOX1F:")
 			fs.StringVar(&name, "as", userName(), "your `name`, which the box's operators see; an invite has one already")
 		},
 		Run: func(ctx context.Context, c *cli.Call) error {
 			if len(c.Args) > 0 {
 				return &cli.Error{Code: cli.Usage, Err: errors.New("pair takes no arguments: a code would stay in the shell's history"),
 					Hint: "type it when you are asked, or use: coboxctl pair < FILE"}
+			}
+			card, err := parseFlashed(flashed, &source)
+			if err != nil {
+				return err
 			}
 			h, err := makeHome()
 			if err != nil {
@@ -61,7 +75,15 @@ same way.`,
 			}
 			defer s.Close()
 			p := &pairRun{c: c, s: s, at: at, source: source, name: name}
-			b, err := p.run(ctx)
+			var b *operator.Box
+			if flashed != "" {
+				b, err = p.meet(ctx, card)
+			} else {
+				b, err = p.run(ctx)
+			}
+			if e, explained := errors.AsType[*cli.Error](err); explained {
+				return e
+			}
 			if errors.Is(err, swarm.ErrRefused) {
 				return cli.WithHint(err, "it has an owner, and no invite is open. If nobody of yours has claimed it, somebody else used its label: make a reset card (mkimage reset-card)")
 			}
@@ -147,6 +169,8 @@ func (p *pairRun) use(ctx context.Context, content label.Content) (*operator.Box
 	var code label.Code
 	target, name := p.at.addr, p.name
 	switch v := content.(type) {
+	case label.Flashed:
+		return p.meet(ctx, v)
 	case label.Code:
 		code = v
 	case label.Label:

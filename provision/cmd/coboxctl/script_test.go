@@ -29,6 +29,8 @@ import (
 //
 //	run             does what "make run" does, with free ports; sets BOX (the box's
 //	                address) and writes its label's code into the file code
+//	state           makes a state folder of a box that nobody has personalised, and
+//	                sets STATE; run again starts it
 //	stop            interrupts it
 //	typo FROM TO    writes a code with one wrong symbol
 //	newcode TO      writes a code that was never printed
@@ -73,6 +75,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"run":    startRun,
+			"state":  func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("STATE", newState(ts)) },
 			"readme": runReadme,
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
 				l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -151,15 +154,19 @@ var (
 	pairLine = regexp.MustCompile(`coboxctl pair -addr (\S+)`)
 )
 
+// newState makes a state folder with a short path: that of a socket is bounded.
+func newState(ts *testscript.TestScript) string {
+	state, err := os.MkdirTemp("", "run")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(state) })
+	return state
+}
+
 func startRun(ts *testscript.TestScript, _ bool, args []string) {
 	r := ts.Value(boxKey{}).(*running)
 	state := ts.Getenv("STATE")
 	if len(args) == 0 {
-		// A state folder with a short path: that of a socket is bounded.
-		var err error
-		state, err = os.MkdirTemp("", "run")
-		ts.Check(err)
-		ts.Defer(func() { _ = os.RemoveAll(state) })
+		state = newState(ts)
 	}
 	out, err := os.Create(filepath.Join(state, "printed"))
 	ts.Check(err)
