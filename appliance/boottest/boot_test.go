@@ -151,12 +151,20 @@ func newStory(t *testing.T, b boottest.Board) *story {
 // newStoryOn is of a card with size bytes.
 func newStoryOn(t *testing.T, b boottest.Board, size int64) *story {
 	t.Helper()
-	needBoot(t)
-	s := &story{T: t, board: b, dir: t.TempDir()}
+	s := bareStory(t, b)
 	var err error
 	if s.card, err = boottest.NewCard(image(t, b), filepath.Join(s.dir, "card"), size); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// bareStory is of a box without a card.
+func bareStory(t *testing.T, b boottest.Board) *story {
+	t.Helper()
+	needBoot(t)
+	s := &story{T: t, board: b, dir: t.TempDir()}
+	var err error
 	if s.times, err = boottest.NewTimeServer(); err != nil {
 		t.Fatal(err)
 	}

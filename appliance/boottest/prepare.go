@@ -24,11 +24,18 @@ type Card struct {
 	Label label.Label // what is printed for the box
 }
 
-// NewCard copies an image into a file of size bytes, as one flashes a card of that
-// size, and personalises it.
-func NewCard(image, file string, size int64) (c Card, err error) {
+// Flash copies an image into a file of size bytes, as one flashes a card of that size.
+func Flash(image, file string, size int64) error {
 	if err := copySparse(image, file, size); err != nil {
-		return c, fmt.Errorf("flashing a card: %w", err)
+		return fmt.Errorf("flashing a card: %w", err)
+	}
+	return nil
+}
+
+// NewCard flashes a card, and personalises it.
+func NewCard(image, file string, size int64) (c Card, err error) {
+	if err := Flash(image, file, size); err != nil {
+		return c, err
 	}
 	c.File = file
 	if c.Label, err = NewLabel(); err != nil {
