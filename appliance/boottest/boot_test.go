@@ -304,14 +304,15 @@ func (s *story) pair() {
 	s.awaitRun(s.card.Label.Code.Text(), "coboxctl", "pair", "-addr", s.addr)
 }
 
-// becomePartner invites a partner, once the box knows the time.
+// becomePartner invites a partner, once the box knows the time. The exchange has three
+// seconds, which are few in QEMU on a busy computer: asking again is safe.
 func (s *story) becomePartner() {
 	s.Helper()
 	s.await("a time server has answered")
 	var inv struct{ Invite string }
 	s.run(&inv, "", "coboxctl", "invite", "-addr", s.addr, "-partner", "Food Coop", "-quota", "1GB")
 	s.run(nil, "", "cobox", "init", "-yes")
-	s.run(nil, inv.Invite, "cobox", "accept", "-addr", s.addr)
+	s.retry(inv.Invite, "cobox", "accept", "-addr", s.addr)
 }
 
 func tail(text string, n int) string { return text[max(0, len(text)-n):] }
