@@ -195,10 +195,10 @@ func (s *story) switchOn() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	g, err := boottest.Boot(s.Context(), boottest.Setup{
+	g, err := boottest.PowerOn(s.Context(), boottest.Setup{
 		Board: s.board, Image: s.card.File, Dir: dir, MAC: s.mac, Ports: ports, Watchdog: s.watchdog, UEFI: s.uefi, Disks: s.disks, NVMe: s.nvme,
 		Param: []string{"cobox.log=console", fmt.Sprintf("cobox.ntp=10.0.2.2:%d", s.times.Port())},
-	})
+	}, s.Logf)
 	if err != nil {
 		s.Fatal(err)
 	}

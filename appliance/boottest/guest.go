@@ -45,6 +45,8 @@ type Setup struct {
 	// Disks are files with USB disks.
 	Disks []string
 	NVMe  []NVMe
+	// Silence is how long the console may show nothing after [PowerOn]; 0 means two minutes.
+	Silence time.Duration
 	// Console gets what the guest's console shows, too; nil for nothing.
 	Console io.Writer
 }

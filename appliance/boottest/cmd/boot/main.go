@@ -72,7 +72,7 @@ func run(ctx context.Context, image, name, dir string, log bool) (err error) {
 	if log {
 		s.Param = append(s.Param, "cobox.log=console")
 	}
-	g, err := boottest.Boot(ctx, s)
+	g, err := boottest.PowerOn(ctx, s, func(format string, args ...any) { fmt.Fprintf(os.Stderr, "boot: "+format+"\n", args...) })
 	if err != nil {
 		return err
 	}
