@@ -170,7 +170,7 @@ func ParseFlashed(text string) (Flashed, error) {
 	if f, ok := c.(Flashed); ok {
 		return f, nil
 	}
-	return Flashed{}, errors.New("reading flashed card: this is a code: only a box whose card names its owner is known by a text that begins with " + flashedPrefix + ":")
+	return Flashed{}, errors.New("reading flashed card: this is a code: a text that begins with " + flashedPrefix + ": is for a box whose card names its owner")
 }
 
 // ParseLabel reads the text of a label's QR, as [Parse] does, and refuses the rest.
