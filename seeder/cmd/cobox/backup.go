@@ -101,6 +101,9 @@ func backup(ctx context.Context, c *cli.Call, name string, keep bool) (_ *backup
 	r.Boxes = p.finish(ctx, func(done, total uint64) { show.Set(int64(done*average), int64(total*average)) })
 	show.Close()
 	r.Sent = s.push.Stats().BytesOut
+	if own.Frozen() != nil { // it was found out while we sent
+		return nil, errForked
+	}
 	return r, s.conclude(ctx, c, sp, own, keys, r, keep)
 }
 

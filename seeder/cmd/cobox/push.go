@@ -159,7 +159,7 @@ type delivery struct {
 }
 
 // finish waits until all boxes have the whole feed and their receipts are here,
-// or none has taken anything for [patience]. show hears of the bytes to go.
+// none has taken anything for [patience], or the feed is frozen. show hears of the bytes to go.
 func (p *push) finish(ctx context.Context, show func(done, total uint64)) []delivery {
 	length := p.own.Length()
 	var last uint64
@@ -180,7 +180,7 @@ func (p *push) finish(ctx context.Context, show func(done, total uint64)) []deli
 		if show != nil {
 			show(sum, length*uint64(len(p.targets)))
 		}
-		if p.allDone(length) {
+		if p.allDone(length) || p.own.Frozen() != nil { // of a frozen feed nothing goes out any more
 			break
 		}
 		if sum != last {
