@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"cobox/seeder/feed"
 	"cobox/seeder/replicate"
@@ -26,8 +27,10 @@ const (
 type Reader struct {
 	exchange *replicate.Exchange
 
-	mu    sync.Mutex
-	feeds map[feed.Key]*reading // mu
+	mu       sync.Mutex
+	feeds    map[feed.Key]*reading // mu
+	sources  []*source             // mu; the boxes of Expect
+	patience time.Duration         // mu
 
 	failed chan struct{} // closed by Fail, after it has set err
 	once   sync.Once
@@ -37,9 +40,15 @@ type Reader struct {
 // reading is what is known of one feed.
 type reading struct {
 	remote *remote
-	queue  []uint64                 // to be fetched soon, in order
-	asked  map[uint64]chan struct{} // under way or arrived; closed when it has arrived or failed
-	mean   int                      // bytes of a block, of late; 0 before the first
+	queue  []uint64        // to be fetched soon, in order
+	asked  map[uint64]*ask // under way or arrived
+	mean   int             // bytes of a block, of late; 0 before the first
+}
+
+// An ask is a block that is fetched.
+type ask struct {
+	done   chan struct{} // closed when it has arrived or failed
+	cancel func()
 }
 
 // ahead returns how many blocks may be under way or wait to be read.
@@ -87,9 +96,9 @@ func (r *Reader) Open(key feed.Key) {
 	if r.feeds[key] != nil {
 		return
 	}
-	f := &reading{remote: newRemote(key), asked: make(map[uint64]chan struct{})}
+	f := &reading{remote: newRemote(key), asked: make(map[uint64]*ask)}
 	r.feeds[key] = f
-	r.exchange.Add(f.remote, replicate.Options{})
+	r.exchange.Add(f.remote, replicate.Options{Shun: true})
 }
 
 // Forks returns the feeds of which boxes have shown two histories: nothing more is
@@ -141,23 +150,37 @@ func (r *Reader) fillLocked(ctx context.Context, f *reading) {
 }
 
 // askLocked begins to fetch a block.
-func (r *Reader) askLocked(ctx context.Context, f *reading, i uint64) chan struct{} {
-	if done := f.asked[i]; done != nil {
-		return done
+func (r *Reader) askLocked(ctx context.Context, f *reading, i uint64) *ask {
+	if a := f.asked[i]; a != nil {
+		return a
 	}
-	done := make(chan struct{})
-	f.asked[i] = done
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ask{done: make(chan struct{}), cancel: cancel}
+	f.asked[i] = a
 	go func() {
+		defer cancel()
 		// An error (the end of ctx) shows when the block is not there.
 		_ = r.exchange.Fetch(ctx, f.remote.key, i)
-		close(done)
+		close(a.done)
 	}()
-	return done
+	return a
+}
+
+// giveUp ends the fetching of a block that no box has, and makes room for the next ones.
+func (r *Reader) giveUp(ctx context.Context, f *reading, i uint64, a *ask) {
+	a.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.asked[i] == a {
+		delete(f.asked, i)
+	}
+	r.fillLocked(ctx, f)
 }
 
 // Block returns the stored bytes of a block, and forgets them: the caller owns
 // the slice. It waits for a box that has it as long as ctx lasts, or until boxes
-// have shown two histories of the feed (a [*feed.ForkError]).
+// have shown two histories of the feed (a [*feed.ForkError]), or none of the boxes of
+// [Reader.Expect] has it (a [*NowhereError]): later it may be found all the same.
 func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, error) {
 	r.Open(key)
 	r.mu.Lock()
@@ -165,16 +188,13 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 	r.mu.Unlock()
 	for {
 		r.mu.Lock()
-		done := r.askLocked(ctx, f, i)
+		a := r.askLocked(ctx, f, i)
 		r.mu.Unlock()
-		select {
-		case <-done:
-		case <-r.failed:
-			return nil, r.err
-		case <-f.remote.froze: // nothing more is taken in of it
-			return nil, f.remote.Frozen()
-		case <-ctx.Done():
-			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), context.Cause(ctx))
+		if err := r.await(ctx, f, i, a.done); err != nil {
+			if errors.Is(err, ErrNowhere) {
+				r.giveUp(ctx, f, i, a)
+			}
+			return nil, err
 		}
 		r.mu.Lock()
 		b, ok := f.remote.take(i)
@@ -191,5 +211,45 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 			return nil, fmt.Errorf("fetching block %d of feed %s: %w", i, key.DiscoveryKey(), err)
 		}
 		// Another reader took it, or its prefetch was given up: once more.
+	}
+}
+
+// await waits until the fetching of a block has ended, or it is of no use to wait for it.
+func (r *Reader) await(ctx context.Context, f *reading, i uint64, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	changed := make(chan struct{}, 1)
+	defer r.exchange.Watch(f.remote.key, func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})()
+	s := newSearch(f.remote.key, i, time.Now())
+	timer := time.NewTimer(0) // look at once
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-r.failed:
+			return r.err
+		case <-f.remote.froze: // nothing more is taken in of it
+			return f.remote.Frozen()
+		case <-ctx.Done():
+			return fmt.Errorf("fetching block %d of feed %s: %w", i, f.remote.key.DiscoveryKey(), context.Cause(ctx))
+		case <-changed:
+		case <-timer.C:
+		}
+		again, err := r.look(s, time.Now())
+		if err != nil && !f.remote.Known(i) { // else it came meanwhile
+			return err
+		}
+		if again > 0 {
+			timer.Reset(again)
+		}
 	}
 }

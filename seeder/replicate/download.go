@@ -124,7 +124,7 @@ func (r *replica) nextLocked(p *peer) (uint64, bool) {
 		return 0, false
 	}
 	for _, i := range r.wanted {
-		if r.inflight[i] == nil && i < r.length && p.have.has(i) && !r.feed.Known(i) {
+		if r.inflight[i] == nil && i < r.length && p.have.has(i) && !r.feed.Known(i) && !r.shunned[p.s.peer.Name].has(i) {
 			return i, true
 		}
 	}
@@ -452,6 +452,9 @@ func (p *peer) judge(q *request, err error) error {
 		return p.askProbe(q.start)
 	}
 	r.x.stats.invalid.Add(1)
+	if !q.upgrade {
+		r.shun(p.s.peer.Name, q.index)
+	}
 	return err
 }
 
@@ -599,8 +602,9 @@ func (p *peer) onNoData(m *wire.NoData) {
 	if q.upgrade {
 		p.remote.CanUpgrade = false // until it says otherwise
 	} else if !p.have.gone(q.index) {
-		p.have = remoteHave{}
+		p.have = remoteHave{shown: feed.MaxLength}
 	}
+	r.notifyLocked()
 	peers := slices.Clone(r.peers)
 	r.mu.Unlock()
 	wake(peers)

@@ -69,6 +69,10 @@ type Options struct {
 	// Writer says that the feed is ours to write: nothing is fetched, and no
 	// head of a peer's is followed, however long.
 	Writer bool
+	// Shun remembers, until the feed is removed, which peer has sent which block that does
+	// not verify: [Exchange.Fetch] asks that peer no more for it, also on other sessions. It
+	// is for those who soon know whether they get a block; what they miss may come back.
+	Shun bool
 	// Admit is asked before a new head is stored; its error refuses the head,
 	// which is then tried again when the peer announces another one or after
 	// [Exchange.Retry]. done is called afterwards and says whether the head was

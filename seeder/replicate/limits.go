@@ -29,6 +29,10 @@ const (
 	// one that reaches it is not asked for blocks of that feed any more.
 	maxMissing = 1024
 
+	// maxShunned bounds the blocks that a peer sent and that did not verify; one that
+	// reaches it is not asked for blocks of that feed any more. Each costs it a connection.
+	maxShunned = 1 << 16
+
 	// maxGaps bounds the ranges by which a peer is told what is gone; the last one
 	// then takes back all that follows, of which the peer can ask for windows.
 	maxGaps = 64

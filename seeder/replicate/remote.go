@@ -17,6 +17,7 @@ type remoteHave struct {
 	later      []blockRange  // beyond it, at most maxRemoteRanges
 	forgot     bool          // there was more beyond it
 	missing    map[uint64]struct{}
+	shown      uint64 // it has said of all blocks before this one whether it has them
 }
 
 type blockRange struct{ start, end uint64 }
@@ -110,6 +111,11 @@ func (h *remoteHave) keepLater(r blockRange) {
 func (h *remoteHave) window(m *wire.Bitfield, length uint64) {
 	if m.Start%32 != 0 {
 		return
+	}
+	// It is the answer to one of our Wants, which come in order: from now on the peer tells
+	// by itself what changes in that window, also where the message ends before it does.
+	if m.Start <= max(h.shown, h.contiguous) {
+		h.shown = max(h.shown, (m.Start/wantWindow+1)*wantWindow)
 	}
 	below := 0
 	if m.Start < length {

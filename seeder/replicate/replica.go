@@ -38,6 +38,7 @@ type replica struct {
 	problem  error                      // mu; why storing does not work at the moment
 	last     time.Time                  // mu
 	gone     bool                       // mu; removed from the Exchange
+	shunned  map[string]*shunned        // mu; by the peer's name
 	watchers map[int]func()             // mu
 	watchID  int                        // mu
 	fork     uint64                     // mu; of the newest state
@@ -282,6 +283,12 @@ func (r *replica) watch(fn func()) (stop func()) {
 		defer r.mu.Unlock()
 		delete(r.watchers, id)
 	}
+}
+
+func (r *replica) notify() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notifyLocked()
 }
 
 func (r *replica) notifyLocked() {

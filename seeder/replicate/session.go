@@ -68,6 +68,7 @@ type session struct {
 	nextID   uint64      // mu
 	reopened map[feed.DiscoveryKey]int
 	refused  map[feed.DiscoveryKey]feed.Hash // mu; what the peer asked for in vain
+	denied   map[feed.DiscoveryKey]struct{}  // mu; what we asked the peer for in vain: it bounds them by our feeds
 	lastData time.Time                       // mu
 	writing  time.Time                       // mu; when the write under way began, zero for none
 	ended    bool                            // mu
@@ -87,6 +88,7 @@ type eventKind int
 
 const (
 	peerJoined eventKind = iota
+	peerDenied
 	peerLeft
 	peerSaid
 	serviceSaid
@@ -96,7 +98,8 @@ const (
 // the protocol; it closes c. It returns nil in the first two cases, and an
 // error that wraps [ErrPeer] in the last.
 func (x *Exchange) Serve(ctx context.Context, c Conn, p Peer) error {
-	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int), refused: make(map[feed.DiscoveryKey]feed.Hash)}
+	s := &session{x: x, conn: c, peer: p, mux: wire.NewMux(), reopened: make(map[feed.DiscoveryKey]int), refused: make(map[feed.DiscoveryKey]feed.Hash),
+		denied: make(map[feed.DiscoveryKey]struct{})}
 	s.mux.Alias(protocolAlias, protocolName) // JavaScript pairs both
 	s.work, s.toKeep = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 
@@ -226,6 +229,8 @@ func (s *session) take(frame []byte) error {
 		case peerJoined:
 			d.p.r.join(d.p)
 			s.tell(d.p)
+		case peerDenied:
+			d.p.r.notify()
 		case peerLeft:
 			d.p.r.leave(d.p)
 			s.reopen(d.p)
@@ -257,11 +262,14 @@ func (s *session) event(ev wire.Event) error {
 			return errors.New("it opened a feed without knowing the feed key")
 		}
 		s.trace("<", p, "open")
+		delete(s.denied, p.r.dk)
 		s.deferred = append(s.deferred, deferred{what: peerJoined, p: p})
 	case wire.Rejected:
 		p := ev.Channel.Data.(*peer)
 		s.trace("<", p, "reject")
 		p.closed = true
+		s.denied[p.r.dk] = struct{}{}
+		s.deferred = append(s.deferred, deferred{what: peerDenied, p: p})
 	case wire.Closed:
 		if p, ok := ev.Channel.Data.(*peer); ok && !p.closed {
 			s.trace("<", p, "close")
@@ -314,6 +322,7 @@ func (s *session) remoteOpen(ev wire.Event) error {
 	s.trace("<", p, "open")
 	s.mux.Accept(ev.Channel, s.handshake(r.feed.Key()))
 	s.trace(">", p, "open")
+	delete(s.denied, dk)
 	s.deferred = append(s.deferred, deferred{what: peerJoined, p: p})
 	return nil
 }
