@@ -13,6 +13,15 @@ import (
 // format wrote: damaged, hostile, or opened with the wrong recovery phrase.
 var ErrDamaged = errors.New("damaged")
 
+// ErrAbsent says that a block cannot be had now: no box has it that was reached. It is
+// what [Blocks] give as a reason (and may be had later), and costs what needs the block,
+// as damage does.
+var ErrAbsent = errors.New("absent")
+
+// lost reports whether an error says that something cannot be had, while what is beside
+// it can.
+func lost(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrAbsent) }
+
 // damaged returns an error that wraps [ErrDamaged].
 func damaged(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, ErrDamaged)...)

@@ -37,6 +37,7 @@ type CheckResult struct {
 	Blocks, BlocksRead uint64 // with data, that the snapshots need
 	Damages            []Damage
 	DamageCount        uint64 // all; Damages has the first maxDamages
+	absent             uint64 // of them, for want of a block that is absent
 }
 
 // maxDamages bounds the damages that a check keeps.
@@ -50,9 +51,15 @@ type Damage struct {
 }
 
 // A DamageError says that a check found damage.
-type DamageError struct{ Count uint64 }
+type DamageError struct {
+	Count  uint64
+	Absent uint64 // of them, for want of a block that is absent: it may be had later
+}
 
 func (e *DamageError) Error() string {
+	if e.Absent == e.Count {
+		return fmt.Sprintf("checking: %d files or folders cannot be had now", e.Count)
+	}
 	return fmt.Sprintf("checking: %d files or folders are damaged", e.Count)
 }
 
@@ -89,7 +96,7 @@ func Check(ctx context.Context, r *Reader, snapshots []*Snapshot, o CheckOptions
 		}
 	}
 	if c.result.DamageCount > 0 {
-		return &c.result, &DamageError{c.result.DamageCount}
+		return &c.result, &DamageError{c.result.DamageCount, c.result.absent}
 	}
 	return &c.result, nil
 }
@@ -109,6 +116,9 @@ type check struct {
 
 func (c *check) damage(s *Snapshot, path string, err error) {
 	c.result.DamageCount++
+	if errors.Is(err, ErrAbsent) {
+		c.result.absent++
+	}
 	if len(c.result.Damages) < maxDamages {
 		c.result.Damages = append(c.result.Damages, Damage{s.Ref, path, err})
 	}
@@ -149,12 +159,12 @@ func (c *check) structure(ctx context.Context, s *Snapshot) error {
 			}
 			c.blocks[blockAt{it.Ref.Feed, it.Ref.Block}] = true
 			err := c.located(ctx, it.Ref)
-			if errors.Is(err, ErrDamaged) {
+			if lost(err) {
 				wrong, err = err, nil
 			}
 			return err
 		})
-		if errors.Is(err, ErrDamaged) {
+		if lost(err) {
 			wrong, err = err, nil
 		}
 		if wrong != nil {
@@ -229,7 +239,7 @@ func (c *check) data(ctx context.Context) error {
 		g.run(func(ctx context.Context) error {
 			for at := range next {
 				size, err := c.readBlock(ctx, at)
-				if err != nil && !errors.Is(err, ErrDamaged) {
+				if err != nil && !lost(err) {
 					return err
 				}
 				c.mu.Lock()
@@ -297,7 +307,7 @@ func (c *check) affected(ctx context.Context, s *Snapshot) error {
 		if wrong != nil {
 			c.damage(s, path, wrong)
 		}
-		if errors.Is(err, ErrDamaged) {
+		if lost(err) {
 			return nil // reported before
 		}
 		return err

@@ -50,8 +50,8 @@ type RestoreResult struct {
 // there with the right content are kept.
 //
 // A different file in the way is an error that wraps [fs.ErrExist], unless
-// o.Overwrite. Damaged entries are left out and reported: Restore then returns
-// the result and a [*PartialError]. Sockets and devices are skipped. Setuid and
+// o.Overwrite. Damaged entries, and those that need a block that is absent, are left
+// out and reported: Restore then returns the result and a [*PartialError]. Sockets and devices are skipped. Setuid and
 // setgid bits are restored only together with the owner.
 //
 // Blocks are asked for in ascending order, each once. Of a snapshot with more
@@ -131,6 +131,7 @@ type later struct {
 	path   string
 	meta   metadata
 	target string // of a symbolic link; of a hard link: the first name
+	first  *linkedFile
 	size   uint64 // of a hard link
 }
 
@@ -157,6 +158,14 @@ type inode struct {
 type linkedFile struct {
 	path    string
 	content []Item
+	err     error // why it could not be restored
+}
+
+// fail notes why the file could not be restored; f may be nil.
+func (f *linkedFile) fail(err error) {
+	if f != nil {
+		f.err = err
+	}
 }
 
 func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {

@@ -41,8 +41,9 @@ type fileJob struct {
 	path, temp string
 	meta       metadata
 	size       uint64
-	planned    bool // all pieces were seen
-	extend     bool // nothing, or zeros, follows the last piece: the file must be made longer
+	linked     *linkedFile // nil when it has one name
+	planned    bool        // all pieces were seen
+	extend     bool        // nothing, or zeros, follows the last piece: the file must be made longer
 
 	mu  sync.Mutex
 	err error // why the file cannot be restored; mu
@@ -76,6 +77,7 @@ func (r *restore) flush(ctx context.Context) error {
 	for _, job := range r.batch.jobs {
 		switch err := job.failed(); {
 		case err != nil:
+			job.linked.fail(err)
 			r.warn(job.path, err)
 			if err := r.root.Remove(job.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -190,7 +192,7 @@ func (r *restore) prefetch(ctx context.Context, pieces []piece) {
 // that need what is damaged; other errors end the restore.
 func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	pack, err := r.reader.pack(ctx, pieces[0].ref.Feed, pieces[0].ref.Block)
-	if errors.Is(err, ErrDamaged) {
+	if lost(err) {
 		for i := range pieces {
 			pieces[i].job.fail(err)
 		}

@@ -63,20 +63,28 @@ func (r *restore) makeRoom(name string, info fs.FileInfo) error {
 
 // planFile puts the chunks of a file into the batch, unless the file is there.
 func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
+	var linked *linkedFile
 	if n.Linked && n.Inode != 0 {
 		id := inode{n.Device, n.Inode}
 		first, ok := r.linked[id]
 		if !ok {
-			r.linked[id] = &linkedFile{name, n.Content}
+			linked = &linkedFile{path: name, content: n.Content}
+			r.linked[id] = linked
 		} else if slices.Equal(first.content, n.Content) {
-			r.later = append(r.later, later{path: name, meta: n.metadata(), target: first.path, size: n.Size})
+			r.later = append(r.later, later{path: name, meta: n.metadata(), target: first.path, first: first, size: n.Size})
 			return nil
 		}
 	}
 	if info, err := r.root.Lstat(name); err == nil {
 		same := info.Mode().IsRegular() && uint64(info.Size()) == n.Size
 		if same {
-			if same, err = r.sameContent(ctx, name, n); err != nil {
+			same, err = r.sameContent(ctx, name, n)
+			if lost(err) {
+				linked.fail(err)
+				r.warn(name, err)
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -94,7 +102,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 	}
 	temp := fmt.Sprintf("%s/%d", r.temp, r.temps)
 	r.temps++
-	job := &fileJob{path: name, temp: temp, meta: n.metadata(), size: n.Size}
+	job := &fileJob{path: name, temp: temp, meta: n.metadata(), size: n.Size, linked: linked}
 	r.batch.jobs = append(r.batch.jobs, job)
 	job.extend = true // until there is a chunk
 	err := r.reader.content(ctx, n, nil, func(offset uint64, it Item) error {
@@ -107,7 +115,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 		}
 		return nil
 	})
-	if errors.Is(err, ErrDamaged) {
+	if lost(err) {
 		job.fail(err)
 		err = nil
 	}
@@ -167,6 +175,9 @@ func (r *restore) tryLater(l *later) error {
 	}
 	switch l.meta.typ {
 	case TypeFile:
+		if l.first.err != nil {
+			return fmt.Errorf("linking to %q: %w", l.target, l.first.err)
+		}
 		first, err := r.root.Lstat(l.target)
 		if err != nil {
 			return fmt.Errorf("linking to %q: %w", l.target, err)

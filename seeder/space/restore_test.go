@@ -285,3 +285,64 @@ func TestRestoreDamaged(t *testing.T) {
 		w.log.blocks[i] = good
 	}
 }
+
+// lacking is a source that some blocks are not to be had from.
+type lacking struct {
+	space.Blocks
+	absent uint64 // 0 for none
+}
+
+func (l lacking) Block(ctx context.Context, key feed.Key, index uint64) ([]byte, error) {
+	if l.absent != 0 && index == l.absent {
+		return nil, fmt.Errorf("nobody has it: %w", space.ErrAbsent)
+	}
+	return l.Blocks.Block(ctx, key, index)
+}
+
+// A block that is absent costs what needs it, all names of a file that has several
+// too; once it is there, another run writes just that.
+func TestRestoreAbsent(t *testing.T) {
+	w := newWorld(t)
+	for i := range 4 {
+		w.write(string(rune('a'+i)), randomBytes(uint64(i), 1<<20-1))
+	}
+	for _, name := range []string{"a", "d"} {
+		must(t, os.Link(filepath.Join(w.source, name), filepath.Join(w.source, "also-"+name)))
+	}
+	w.write("z/large", randomBytes(9, 4<<20)) // its content is a list
+	result := w.backup()
+	for i := uint64(1); i < uint64(len(w.log.blocks)); i++ {
+		if i == result.Snapshot.Ref.Block {
+			continue
+		}
+		reader := space.NewReader(w.keys, lacking{w.memory, i})
+		dest := filepath.Join(t.TempDir(), "restored")
+		var warned []string
+		o := space.RestoreOptions{Warn: func(e *space.PathError) {
+			if !errors.Is(e, space.ErrAbsent) || errors.Is(e, space.ErrDamaged) {
+				t.Errorf("block %d: %v", i, e)
+			}
+			warned = append(warned, e.Path)
+		}}
+		_, err := space.Restore(t.Context(), reader, result.Snapshot, dest, o)
+		partial, ok := errors.AsType[*space.PartialError](err)
+		if !ok || partial.Missing == 0 || int(partial.Missing) != len(warned) {
+			t.Fatalf("block %d absent: %v, told of %q", i, err, warned)
+		}
+		check, err := space.Check(t.Context(), reader, []*space.Snapshot{result.Snapshot}, space.CheckOptions{
+			Feeds: w.memory.all(w.log), Index: w.index, ReadData: 100})
+		if e, ok := errors.AsType[*space.DamageError](err); !ok || e.Absent != e.Count || int(check.DamageCount) != len(warned) {
+			t.Errorf("block %d absent: Check found %+v (%v), Restore %q", i, check, err, warned)
+		}
+		again := w.restoreTo(result.Snapshot, dest, space.RestoreOptions{})
+		sameListing(t, inside(t, w.source), inside(t, dest))
+		if again.Bytes == 0 && len(warned) > 0 {
+			t.Errorf("block %d absent: the next run wrote nothing", i)
+		}
+		// Files that are there are compared, which may need a block too.
+		_, err = space.Restore(t.Context(), reader, result.Snapshot, dest, space.RestoreOptions{Warn: func(e *space.PathError) {}})
+		if _, ok := errors.AsType[*space.PartialError](err); err != nil && !ok {
+			t.Errorf("block %d absent, and all files there: %v", i, err)
+		}
+	}
+}

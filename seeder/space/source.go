@@ -24,7 +24,8 @@ type Log interface {
 // them from a box. It vouches that a block is the one that the feed's writer
 // signed. It must be safe for concurrent use.
 type Blocks interface {
-	// Block returns the stored bytes of a block; the caller does not change them.
+	// Block returns the stored bytes of a block; the caller does not change them. An
+	// error that wraps [ErrAbsent] says that it cannot be had now, others that none can.
 	Block(ctx context.Context, key feed.Key, index uint64) ([]byte, error)
 }
 

@@ -55,7 +55,7 @@ func (w *walk) node(ctx context.Context, path string, n *Node) error {
 	entries := w.reader.dir(n.Tree)
 	for {
 		entry, err := entries.next(ctx)
-		if errors.Is(err, ErrDamaged) {
+		if lost(err) {
 			return w.bad(path, err)
 		}
 		if err != nil {
