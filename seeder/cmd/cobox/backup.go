@@ -124,7 +124,12 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	if err != nil {
 		return err
 	}
-	if err := space.UpdateIndex(ctx, reader, index, feeds); err != nil {
+	err = space.UpdateIndex(ctx, reader, index, feeds)
+	if errors.Is(err, space.ErrAbsent) {
+		c.Note("cobox: warning: another device's feed cannot be read now: what it holds may be stored again (%v)", err)
+		err = space.UpdateIndex(ctx, reader, index, feeds[:1])
+	}
+	if err != nil {
 		return err
 	}
 	show := cli.NewProgress(c.Err, "reading", 0, c.JSON)
@@ -161,8 +166,9 @@ func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own
 	if err != nil || len(keys) < 2 {
 		return list, err
 	}
+	s.reader.Expect(blockPatience, sp.Boxes...)
 	for _, name := range sp.Boxes {
-		s.stay(name, s.reader.Exchange(), nobody)
+		s.readFrom(name, nobody)
 	}
 	for _, key := range keys[1:] {
 		waiting, cancel := context.WithTimeout(ctx, connectTime)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"cobox/seeder/cli"
 	"cobox/seeder/space"
@@ -15,17 +16,20 @@ import (
 
 func checkCommand() cli.Command {
 	var readData string
+	var wait time.Duration
 	return cli.Command{
 		Name: "check", Args: "[-read-data N%] [NAME]", Short: "check that everything can be restored",
 		Help: `
 Reads the trees of all snapshots of a space from its boxes and checks that every
 piece they need is there. With -read-data a part of the contents, chosen at
-random, is read and verified too. Exit status 4 says that something is damaged.
+random, is read and verified too. Exit status 4 says that something is damaged, 3
+that some blocks are on no box now: boxes that are out of reach may have them.
 
 	cobox check documents
 	cobox check -read-data 5% documents`,
 		Flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&readData, "read-data", "0%", "how much of the contents to read, in `percent`")
+			patienceFlag(fs, &wait)
 		},
 		Run: func(ctx context.Context, c *cli.Call) (err error) {
 			percent, perr := strconv.ParseFloat(strings.TrimSuffix(readData, "%"), 64)
@@ -37,7 +41,7 @@ random, is read and verified too. Exit status 4 says that something is damaged.
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			l, err := openLibrary(ctx, s, sp)
+			l, err := openLibrary(ctx, s, sp, wait)
 			if err != nil {
 				return err
 			}
@@ -77,6 +81,12 @@ random, is read and verified too. Exit status 4 says that something is damaged.
 					fmt.Fprintf(w, "  %q: %s\n", d.Path, d.Error)
 				}
 			})
+			if err == nil && isDamaged && damaged.Absent == damaged.Count {
+				return &cli.Error{Code: cli.Partly, Err: errors.Join(damaged, l.unread), Hint: laterHint}
+			}
+			if err == nil && !isDamaged && l.unread != nil {
+				return &cli.Error{Code: cli.Partly, Err: l.unread, Hint: laterHint}
+			}
 			if err == nil && isDamaged {
 				err = &cli.Error{Code: cli.VerifyFailed, Err: damaged, Hint: "files that are still on this computer are stored anew by the next backup after they changed; keep a copy"}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -15,7 +16,7 @@ import (
 	"cobox/seeder/space"
 )
 
-func nobody(*client.Box, error) {}
+func nobody(error) {}
 
 // A library is a space opened to be read.
 type library struct {
@@ -24,6 +25,16 @@ type library struct {
 	reader    *space.Reader
 	feeds     []space.Feed
 	snapshots []*space.Snapshot // oldest first
+	unread    error             // why there may be older ones that are not among them
+}
+
+// blockPatience is how long a box that is out of reach is waited for, by default, when no
+// other has a block.
+const blockPatience = time.Minute
+
+// patienceFlag defines the flag for it.
+func patienceFlag(fs *flag.FlagSet, to *time.Duration) {
+	fs.DurationVar(to, "patience", blockPatience, "how long to wait for a box that is out of reach, when no other has a `block`")
 }
 
 // newerTime is how long a head is waited for that this computer knows of, once a
@@ -44,13 +55,13 @@ func (s *session) newest(ctx context.Context, sp *spaceFile, key feed.Key, h fee
 
 // openLibrary connects to the boxes of a space and reads the list of its
 // snapshots. Blocks that this computer has are read here.
-func openLibrary(ctx context.Context, s *session, sp *spaceFile) (*library, error) {
-	return openLibraryOn(ctx, s, sp, sp.Boxes, blocks{s.store, s.reader})
+func openLibrary(ctx context.Context, s *session, sp *spaceFile, patience time.Duration) (*library, error) {
+	return openLibraryOn(ctx, s, sp, sp.Boxes, patience, blocks{s.store, s.reader})
 }
 
 // openLibraryOn is openLibrary with some of the boxes, and a place of its own for
 // blocks to be read from.
-func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []string, from space.Blocks) (*library, error) {
+func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []string, patience time.Duration, from space.Blocks) (*library, error) {
 	keys, err := s.keys(sp)
 	if err != nil {
 		return nil, err
@@ -58,10 +69,11 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 	l := &library{s: s, keys: keys, reader: space.NewReader(keys, from)}
 	failed := make(chan error, 1)
 	var useless atomic.Int32 // boxes from which nothing gets through
+	s.reader.Expect(patience, boxes...)
 	for _, name := range boxes {
 		var stuck client.Stuck
 		told := false
-		s.stay(name, s.reader.Exchange(), func(_ *client.Box, err error) {
+		s.readFrom(name, func(err error) {
 			narrow := stuck.After(err, s.reader.Exchange().Stats().BlocksIn)
 			if narrow != nil && !told {
 				told = true
@@ -109,10 +121,19 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 		}
 		f := space.Feed{Key: key, Length: h.Length, Fork: h.Fork}
 		l.feeds = append(l.feeds, f)
+		newest := true
 		for snap, err := range l.reader.Snapshots(ctx, f) {
 			if err != nil {
-				return nil, fmt.Errorf("reading the snapshots of space %s: %w", sp.Name, err)
+				err = fmt.Errorf("reading the snapshots of space %s: %w", sp.Name, err)
 			}
+			if errors.Is(err, space.ErrAbsent) && !newest {
+				l.unread = errors.Join(l.unread, err)
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			newest = false
 			l.snapshots = append(l.snapshots, snap)
 		}
 	}
@@ -127,6 +148,9 @@ func (l *library) pick(n int) (*space.Snapshot, error) {
 	}
 	if n == 0 {
 		n = len(l.snapshots)
+	}
+	if n < len(l.snapshots) && l.unread != nil {
+		return nil, fmt.Errorf("older snapshots cannot be numbered: %w", l.unread)
 	}
 	if n < 1 || n > len(l.snapshots) {
 		return nil, cli.WithHint(fmt.Errorf("there is no snapshot %d", n), "cobox snapshots")

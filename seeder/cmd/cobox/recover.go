@@ -10,7 +10,6 @@ import (
 
 	"cobox/seeder/api"
 	"cobox/seeder/cli"
-	"cobox/seeder/client"
 	"cobox/seeder/space"
 
 	"golang.org/x/term"
@@ -97,7 +96,8 @@ func findSpaces(ctx context.Context, c *cli.Call, h *home, secret space.Secret, 
 	if err != nil {
 		return nil, err
 	}
-	s.stay(target, s.reader.Exchange(), func(*client.Box, error) {})
+	s.reader.Expect(blockPatience, target)
+	s.readFrom(target, nobody)
 	byID := make(map[space.ID]*spaceFile)
 	spaces := []*spaceFile{}
 	for _, p := range pins {
@@ -112,7 +112,7 @@ func findSpaces(ctx context.Context, c *cli.Call, h *home, secret space.Secret, 
 		if _, err := s.reader.Head(ctx, p.Feed, 1); err != nil {
 			return nil, err
 		}
-		header, err := space.ReadHeader(ctx, spaceSecretOf(secret, id), s.reader, p.Feed)
+		header, err := space.ReadHeader(ctx, spaceSecretOf(secret, id), blocks{nil, s.reader}, p.Feed)
 		if err == nil && header.Space != id {
 			err = space.ErrDamaged
 		}

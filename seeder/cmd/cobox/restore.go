@@ -29,9 +29,12 @@ Lists the snapshots of a space, of all devices, oldest first:
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			l, err := openLibrary(ctx, s, sp)
+			l, err := openLibrary(ctx, s, sp, blockPatience)
 			if err != nil {
 				return err
+			}
+			if l.unread != nil {
+				return l.unread // the numbers are counted from the oldest
 			}
 			type row struct {
 				Number int       `json:"number"`
@@ -66,6 +69,7 @@ type restoreResult struct {
 	Kept     uint64    `json:"kept"` // files that were there already
 	Skipped  uint64    `json:"skipped"`
 	Missing  uint64    `json:"missing"`
+	Nowhere  []string  `json:"nowhere,omitempty"` // paths of those missing that need a block which no box has now
 	Warnings []string  `json:"warnings,omitempty"`
 }
 
@@ -76,6 +80,7 @@ func restoreCommand() cli.Command {
 		include   cli.Strings
 		overwrite bool
 		owner     bool
+		wait      time.Duration
 	)
 	return cli.Command{
 		Name: "restore", Args: "[-space NAME] [-snapshot N] [-include GLOB] DIR", Short: "get a snapshot back",
@@ -84,6 +89,12 @@ Writes a snapshot into a folder, the newest unless -snapshot says another. All
 contents are verified; a file appears under its name when it is complete. An
 interrupted restore goes on when it is run again.
 
+What needs a block that no box has now is left out and named (exit status 3): a
+box that is off may have it, and one that lost it may get it from another box. A
+restore that is run again later writes only what was left out. A box that is out of
+reach is waited for as long as -patience says, and not once more for each block.
+Exit status 4 says that something did come back, and is damaged.
+
 	cobox restore -space documents ./restored
 	cobox restore -space documents -snapshot 3 -include '*.odt' ./restored`,
 		Flags: func(fs *flag.FlagSet) {
@@ -91,6 +102,7 @@ interrupted restore goes on when it is run again.
 			fs.IntVar(&number, "snapshot", 0, "the `number` of the snapshot, as cobox snapshots shows it")
 			fs.Var(&include, "include", "restore what matches a `pattern` only; may be given several times")
 			fs.BoolVar(&overwrite, "overwrite", false, "replace files in the folder that are different")
+			patienceFlag(fs, &wait)
 			fs.BoolVar(&owner, "owner", false, "restore owners too; this takes the rights of root")
 		},
 		Run: func(ctx context.Context, c *cli.Call) (err error) {
@@ -102,7 +114,7 @@ interrupted restore goes on when it is run again.
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			l, err := openLibrary(ctx, s, sp)
+			l, err := openLibrary(ctx, s, sp, wait)
 			if err != nil {
 				return err
 			}
@@ -110,10 +122,16 @@ interrupted restore goes on when it is run again.
 			if err != nil {
 				return err
 			}
+			if l.unread != nil {
+				c.Note("cobox: warning: older snapshots are out of reach: %v", l.unread)
+			}
 			return l.restore(ctx, c, sp, snap, c.Args[0], space.RestoreOptions{Include: include, Overwrite: overwrite, Owner: owner})
 		},
 	}
 }
+
+// laterHint is for what no box has now.
+const laterHint = "try again later: a box may be out of reach now, or be about to get it from another one; cobox status says how they stand"
 
 func (l *library) restore(ctx context.Context, c *cli.Call, sp *spaceFile, snap *space.Snapshot, dir string, o space.RestoreOptions) error {
 	r := restoreResult{Space: sp.Name, Time: snap.Time}
@@ -121,6 +139,9 @@ func (l *library) restore(ctx context.Context, c *cli.Call, sp *spaceFile, snap 
 	o.Progress = func(p space.Progress) { show.Set(int64(p.Bytes), int64(p.TotalBytes)) }
 	o.Warn = func(e *space.PathError) {
 		r.Warnings = append(r.Warnings, e.Error())
+		if errors.Is(e, space.ErrAbsent) {
+			r.Nowhere = append(r.Nowhere, e.Path)
+		}
 		c.Note("cobox: warning: %v", e)
 	}
 	result, err := space.Restore(ctx, l.reader, snap, dir, o)
@@ -137,6 +158,9 @@ func (l *library) restore(ctx context.Context, c *cli.Call, sp *spaceFile, snap 
 	err = c.Print(r, func(w io.Writer) {
 		fmt.Fprintf(w, "%d files in %d folders restored to %s, %s written, %d were there already\n", r.Files, r.Folders, dir, cli.FormatBytes(r.Bytes), r.Kept)
 	})
+	if err == nil && isPartial && uint64(len(r.Nowhere)) == r.Missing {
+		return &cli.Error{Code: cli.Partly, Err: partial, Hint: laterHint}
+	}
 	if err == nil && isPartial {
 		err = &cli.Error{Code: cli.VerifyFailed, Err: partial, Hint: "cobox check -read-data 100% says what is damaged; another box may have it whole"}
 	}

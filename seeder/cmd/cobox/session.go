@@ -229,6 +229,19 @@ func (s *session) stay(target string, x *replicate.Exchange, report func(*client
 	})
 }
 
+// readFrom keeps reading from a box that the reader expects, until the session ends.
+// report hears of each failure.
+func (s *session) readFrom(target string, report func(error)) {
+	s.stay(target, s.reader.Exchange(), func(b *client.Box, err error) {
+		if b != nil {
+			s.reader.Reached(target, b.ID())
+			return
+		}
+		s.reader.Missed(target, err)
+		report(err)
+	})
+}
+
 // blocks reads from this device's own store first, and from boxes what is not there.
 type blocks struct {
 	store  *store.Store // nil when there is none
@@ -243,8 +256,18 @@ func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, erro
 			}
 		}
 	}
-	return b.reader.Block(ctx, key, i)
+	block, err := b.reader.Block(ctx, key, i)
+	if errors.Is(err, client.ErrNowhere) {
+		return nil, absent{err}
+	}
+	return block, err
 }
+
+// absent is an error that says that a block cannot be had now.
+type absent struct{ error }
+
+func (e absent) Is(target error) bool { return target == space.ErrAbsent }
+func (e absent) Unwrap() error        { return e.error }
 
 // Prefetch implements space.Prefetcher.
 func (b blocks) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
