@@ -34,7 +34,7 @@ const blockPatience = time.Minute
 
 // patienceFlag defines the flag for it.
 func patienceFlag(fs *flag.FlagSet, to *time.Duration) {
-	fs.DurationVar(to, "patience", blockPatience, "how long to wait for a box that is out of reach, when no other has a `block`")
+	fs.DurationVar(to, "patience", blockPatience, "how `long` to wait for a box that is out of reach, when no other has a block (90s, 10m)")
 }
 
 // newerTime is how long a head is waited for that this computer knows of, once a
