@@ -52,11 +52,15 @@ var named = map[string][]string{
 // programs and files as they are. root is the repository.
 func modules(root string) ([]module, error) {
 	const format = "{{.Path}}\t{{.Version}}\t{{.Dir}}"
-	text, err := list(root, append([]string{"-deps", "-f", "{{with .Module}}{{if not .Main}}" + format + "{{end}}{{end}}"}, programs...)...)
+	text, err := golang(root, append([]string{"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}" + format + "{{end}}{{end}}"}, programs...)...)
 	if err != nil {
 		return nil, err
 	}
-	boards, err := list(root, "-modfile=image/boards.mod", "-m", "-f", "{{if not .Main}}"+format+"{{end}}", "all")
+	// go tells the folders only of modules that are there.
+	if _, err := golang(root, "mod", "download", "-modfile=image/boards.mod"); err != nil {
+		return nil, err
+	}
+	boards, err := golang(root, "list", "-modfile=image/boards.mod", "-m", "-f", "{{if not .Main}}"+format+"{{end}}", "all")
 	if err != nil {
 		return nil, err
 	}
@@ -81,15 +85,15 @@ func modules(root string) ([]module, error) {
 	return found, nil
 }
 
-// list runs go list for what goes into images.
-func list(root string, args ...string) (string, error) {
-	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+// golang runs a go command for what goes into images, and returns what it prints.
+func golang(root string, args ...string) (string, error) {
+	cmd := exec.Command("go", args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("go list %v: %w\n%s", args, err, errOut.String())
+		return "", fmt.Errorf("go %v: %w\n%s", args, err, errOut.String())
 	}
 	return out.String(), nil
 }
