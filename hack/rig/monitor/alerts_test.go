@@ -294,10 +294,14 @@ func (s *scene) expectData(what, expr string) {
 		s.t.Errorf("%s: %v", what, err)
 		return
 	}
-	if len(list) == 0 {
-		s.t.Errorf("%s has no data: %s", what, expr)
+	if untold := smart.MatchString(expr); untold != (len(list) == 0) {
+		s.t.Errorf("%s has %d series: %s", what, len(list), expr)
 	}
 }
+
+// smart are the metrics that only disks have which tell their own health. The board here
+// has a card alone: TestDiskHealth of appliance/boottest has such disks.
+var smart = regexp.MustCompile(`cobox_disk_(failing|temperature_celsius|media_errors|bad_sectors|power_on_seconds)\b`)
 
 // boxName returns the label of the box.
 func (s *scene) boxName() string {
@@ -309,6 +313,10 @@ func (s *scene) boxName() string {
 	return list[0].Metric["box"]
 }
 
+// uncaused is the one alert that the board here cannot have: see smart. What Prometheus
+// makes of such figures is in the tests of the rules.
+const uncaused = "CoBoxDiskFailing"
+
 // allCaused checks that no alert was left out.
 func (s *scene) allCaused() {
 	s.t.Helper()
@@ -317,7 +325,7 @@ func (s *scene) allCaused() {
 		s.t.Fatal(err)
 	}
 	for _, m := range regexp.MustCompile(`- alert: (\S+)`).FindAllStringSubmatch(string(alerts), -1) {
-		if !s.caused[m[1]] {
+		if !s.caused[m[1]] && m[1] != uncaused {
 			s.t.Errorf("%s was not caused", m[1])
 		}
 	}
