@@ -17,6 +17,10 @@ type BackupOptions struct {
 	Blocks Blocks // to read the snapshot before this one; Log's blocks at least
 	Index  Index  // brought up to date with [UpdateIndex]
 	Source string // the folder
+	// Near are the blocks that can be read at once, to find where the chunks of a large
+	// file were; without it, or without the blocks, such files are cut anew. It must not
+	// wait for a network.
+	Near   Blocks
 	Name   string // of the space, for the header of a new feed
 	Device Device
 	Tool   string // the program and its version
@@ -112,6 +116,9 @@ func Backup(ctx context.Context, o BackupOptions) (*BackupResult, error) {
 		return nil, fmt.Errorf("backing up %s: the name of space, device or tool has more than %d bytes", source, maxText)
 	}
 	b := &backup{BackupOptions: o, source: source, reader: NewReader(o.Keys, o.Blocks)}
+	if o.Near != nil {
+		b.near = NewReader(o.Keys, o.Near)
+	}
 	snapshot, err := b.run(ctx, newStat(info))
 	if err != nil {
 		return nil, fmt.Errorf("backing up %s: %w", source, err)

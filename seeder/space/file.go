@@ -240,7 +240,7 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 // readWhole reads a file without holes: chunks that are where they were go to same, all
 // others are cut and go to cut, which gathers them for flush.
 func (b *backup) readWhole(ctx context.Context, c *chunker, g *gathered, f *os.File, before *Node, cut func([]byte) error, flush func() error, same func(ChunkID, []byte) error) error {
-	old := newOldFile(ctx, b.reader, before)
+	old := newOldFile(ctx, b.near, before)
 	defer old.stop()
 	at := uint64(0)
 	for {

@@ -32,12 +32,12 @@ type oldChunk struct {
 	n  uint64 // bytes
 }
 
-// newOldFile returns the old chunks of a file; none for nil, and none after an error:
-// what is not known is cut anew.
+// newOldFile returns the old chunks of a file; none without a reader or a file, and none
+// after an error: what is not known is cut anew.
 func newOldFile(ctx context.Context, r *Reader, n *Node) *oldFile {
 	o := new(oldFile)
 	o.next, o.stop = iter.Pull(func(yield func(oldChunk) bool) {
-		if n == nil || n.Type != TypeFile || n.Size < followMin {
+		if r == nil || n == nil || n.Type != TypeFile || n.Size < followMin {
 			return
 		}
 		var last oldChunk // not handed out: it depends on what follows it

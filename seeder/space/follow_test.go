@@ -2,12 +2,15 @@ package space_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"cobox/seeder/feed"
 	"cobox/seeder/space"
 )
 
@@ -98,4 +101,29 @@ func TestFollowHoles(t *testing.T) {
 		}
 		sameListing(t, listing(t, w.source), listing(t, w.restore(s)))
 	}
+}
+
+// What cannot be read at once is not waited for: the file is cut anew.
+func TestFollowNothingNear(t *testing.T) {
+	w := newWorld(t)
+	content := randomBytes(1, 20<<20) // its list of chunks is an object of its own
+	w.write("file", content)
+	w.backup()
+	content[10<<20]++
+	w.write("file", content)
+	o := w.options()
+	o.Near = nothing{}
+	w.update()
+	second, err := space.Backup(t.Context(), o)
+	must(t, err)
+	if second.CutBytes != uint64(len(content)) {
+		t.Errorf("%d bytes were cut of %d", second.CutBytes, len(content))
+	}
+	sameListing(t, listing(t, w.source), listing(t, w.restore(second.Snapshot)))
+}
+
+type nothing struct{}
+
+func (nothing) Block(context.Context, feed.Key, uint64) ([]byte, error) {
+	return nil, errors.New("not here")
 }

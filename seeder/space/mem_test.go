@@ -124,7 +124,7 @@ func (w *world) other(name string) *world {
 
 func (w *world) options() space.BackupOptions {
 	return space.BackupOptions{
-		Keys: w.keys, Log: w.log, Blocks: w.memory, Index: w.index, Source: w.source, Name: "archive",
+		Keys: w.keys, Log: w.log, Blocks: w.memory, Near: w.memory, Index: w.index, Source: w.source, Name: "archive",
 		Device: space.Device{ID: space.ID{7}, Name: "laptop"}, Tool: "test",
 		TempDir: w.t.TempDir(),
 		Opened: func(path string) {

@@ -18,6 +18,7 @@ type backup struct {
 	BackupOptions
 	source  string
 	reader  *Reader
+	near    *Reader // nil without Near
 	writer  *packWriter
 	devices map[uint64]uint32 // file systems, numbered; the walk's
 

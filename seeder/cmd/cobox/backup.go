@@ -135,7 +135,7 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	show := cli.NewProgress(c.Err, "reading", 0, c.JSON)
 	defer show.Close()
 	result, err := space.Backup(ctx, space.BackupOptions{
-		Keys: keys, Log: own, Blocks: from, Index: index,
+		Keys: keys, Log: own, Blocks: from, Near: nearBlocks{s.store}, Index: index,
 		Source: sp.Source, Name: sp.Name, Device: s.h.deviceInfo(), Tool: tool(),
 		Warn: func(e *space.PathError) {
 			r.Warnings = append(r.Warnings, e.Error())

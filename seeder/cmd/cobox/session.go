@@ -263,6 +263,17 @@ func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, erro
 	return block, err
 }
 
+// nearBlocks reads from this device's own store alone.
+type nearBlocks struct{ store *store.Store }
+
+func (b nearBlocks) Block(_ context.Context, key feed.Key, i uint64) ([]byte, error) {
+	f, err := b.store.Feed(key)
+	if err != nil {
+		return nil, err
+	}
+	return f.Block(i, nil)
+}
+
 // absent is an error that says that a block cannot be had now.
 type absent struct{ error }
 
