@@ -16,7 +16,6 @@ import (
 
 	"cobox/appliance/disk"
 	"cobox/appliance/health"
-	"cobox/appliance/update"
 	"cobox/provision/chain"
 	"cobox/provision/control"
 	"cobox/seeder/api"
@@ -58,7 +57,7 @@ func (s *Server) handleViews(handle func(pattern string, need chain.Role, fn fun
 
 func (s *Server) getDisks(w http.ResponseWriter, _ *http.Request, _ chain.Role) {
 	if s.views.Disks == nil {
-		api.WriteError(w, &api.Error{Code: control.NoAppliance, Text: update.ErrNoSlots.Error()})
+		api.WriteError(w, &api.Error{Code: control.NoAppliance, Text: "this box is not an appliance, but programs on somebody's computer: its disks are that computer's"})
 		return
 	}
 	disks, err := s.views.Disks()

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	crand "crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -17,15 +15,10 @@ import (
 	"cobox/seeder/api"
 	"cobox/seeder/audit"
 	"cobox/seeder/cli"
+	"cobox/seeder/client"
 	"cobox/seeder/feed"
 	"cobox/seeder/pin"
 )
-
-// auditTolerance is how long a box may be silent before its light is red.
-const auditTolerance = 3 * 24 * time.Hour
-
-// auditTime bounds one audit: 64 blocks of 1 MiB at 64 kB/s take 18 minutes.
-const auditTime = 40 * time.Minute
 
 // An auditResult is what "coboxctl audit -json" prints.
 type auditResult struct {
@@ -84,7 +77,7 @@ it does not have what it kept.` + about,
 				return err
 			}
 			a := &auditing{home: h, draws: draws, prefixes: prefixes}
-			ctx, cancel := context.WithTimeout(ctx, auditTime)
+			ctx, cancel := context.WithTimeout(ctx, audit.MaxTime)
 			defer cancel()
 			err = at.withBox(ctx, c, name, func(l *operator.Link, _ *control.State) error { return a.run(ctx, l) })
 			if err != nil {
@@ -132,7 +125,7 @@ func (a *auditing) run(ctx context.Context, l *operator.Link) error {
 	a.asked = true
 	a.outcome = audit.Outcome{Time: began}
 	draws, settled := known.Choose(drawn, owes(owed))
-	a.outcome.Settled = settled
+	a.outcome.Settled, a.outcome.Whole = settled, audit.Covers(draws, owed)
 	var newest map[feed.Key]audit.Head
 	if len(draws) == 0 {
 		a.outcome.Ending = audit.Passed
@@ -163,11 +156,7 @@ func (a *auditing) pick(owed []audit.Extent) ([]audit.Draw, error) {
 		}
 	}
 	a.result.Feeds = len(feeds)
-	var seed [32]byte
-	if _, err := crand.Read(seed[:]); err != nil {
-		return nil, fmt.Errorf("drawing blocks: %w", err)
-	}
-	return audit.Pick(rand.New(rand.NewChaCha8(seed)), feeds, a.draws), nil
+	return audit.Pick(audit.Unforeseeable(), feeds, a.draws), nil
 }
 
 // owes returns whether a block is among those that the box owes.
@@ -181,20 +170,16 @@ func owes(feeds []audit.Extent) func(audit.Draw) bool {
 
 // ask asks the box, and notes how that ended. The error is one of this computer's.
 func (a *auditing) ask(ctx context.Context, l *operator.Link, known *operator.Audits, draws []audit.Draw, heads map[feed.Key]audit.Head, rtt time.Duration) (map[feed.Key]audit.Head, error) {
-	c := &audit.Challenge{Draws: draws}
-	if _, err := crand.Read(c.Nonce[:]); err != nil {
-		return nil, fmt.Errorf("asking for blocks: %w", err)
-	}
 	had := audit.Known{Heads: make(map[feed.Key]feed.Head)}
 	for key, h := range heads {
 		had.Heads[key] = h.Head
 	}
-	report, took, err := l.Audit(ctx, c, had)
+	report, took, err := l.Audit(ctx, audit.NewChallenge(draws), had)
 	switch e, refused := errors.AsType[*api.Error](err); {
 	case refused && e.Code != api.DiskGone && e.Code != api.Internal:
 		return nil, err // not an operator, or busy: nothing about what the box keeps
 	case err != nil:
-		a.outcome.Ending, a.outcome.Why = endingOf(err), err.Error()
+		a.outcome.Ending, a.outcome.Why = client.EndingOf(err), err.Error()
 		return nil, nil
 	}
 	known.Note(&a.outcome, report, took, known.Link(rtt))
@@ -203,18 +188,6 @@ func (a *auditing) ask(ctx context.Context, l *operator.Link, known *operator.Au
 		a.result.Forked = append(a.result.Forked, e.Key.DiscoveryKey().String())
 	}
 	return newest, nil
-}
-
-// endingOf says how an audit ended that was not answered. Only what the box itself
-// said, or an answer that makes no sense, speaks against it.
-func endingOf(err error) audit.Ending {
-	if errors.Is(err, audit.ErrAnswer) {
-		return audit.Nonsense
-	}
-	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.DiskGone {
-		return audit.DiskGone
-	}
-	return audit.Offline
 }
 
 // again looks whether the box still owed what it failed to show: the partner may
@@ -240,7 +213,7 @@ func (a *auditing) fill(known *operator.Audits) {
 	for _, d := range o.Failed {
 		r.Failed = append(r.Failed, failedBlock{d.Feed.DiscoveryKey().String(), d.Block})
 	}
-	r.Verdict = audit.Judge(known.Outcomes, o.Time, auditTolerance)
+	r.Verdict = audit.Judge(known.Outcomes, o.Time, audit.Tolerance)
 	r.Verdict.Try = whatToDo(r.Verdict)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"cobox/appliance/disk"
 	"cobox/provision/chain"
@@ -49,27 +48,9 @@ func (f *adoptFlags) run(ctx context.Context, c *cli.Call, at where) error {
 		if err := f.sure(c, l.Box, d); err != nil {
 			return err
 		}
-		var seq uint64
-		err = l.Order(ctx, func(st *control.State) (chain.Order, error) {
-			seq = st.Chain.Seq + 1
-			return chain.AdoptDisk{Disk: d.Text(), Erase: f.force}, nil
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := l.State(ctx); err != nil { // what is remembered of the box follows
-			return err
-		}
-		made, err := awaitDisk(ctx, c, l, d.Text(), seq)
-		if err != nil {
-			return err
-		}
-		result := struct {
-			Box  string        `json:"box"`
-			Head chain.Head    `json:"head"`
-			Data disk.Standing `json:"data"`
-		}{l.Box.ID.PeerID().String(), l.Box.Head, made}
-		return c.Print(result, func(w io.Writer) {
+		order := diskOrder{order: chain.AdoptDisk{Disk: d.Text(), Erase: f.force}, refused: "adopt " + d.Text()}
+		order.done = made(c, d.Text())
+		return order.run(ctx, c, l, func(w io.Writer, made disk.Standing) {
 			fmt.Fprintf(w, "%s keeps what it keeps on %s from now on\n", l.Box.Host(), d.Text())
 			fmt.Fprintln(w, "what it had is moved there and verified now; coboxctl status says how far that is")
 			if made.Next != nil {
@@ -134,51 +115,25 @@ func (f *adoptFlags) sure(c *cli.Call, b *operator.Box, d disk.Disk) error {
 	return sureOf(c, f.yes, what, strings.TrimSpace(d.Model+" "+d.Serial))
 }
 
-// askAgain is how often a box is asked how far it is, and maxSilent how often it may
-// not answer.
-const (
-	askAgain  = time.Second
-	maxSilent = 30
-)
-
-// lately says what has changed.
-type lately struct{ said string }
-
-func (l *lately) Note(c *cli.Call, text string) {
-	if text != l.said {
-		c.Note("%s", text)
-		l.said = text
+// made returns whether a disk is made, by how the box's data disk stands, and says how
+// far that is.
+func made(c *cli.Call, text string) func(disk.Standing) bool {
+	said := ""
+	working := func(why string) {
+		if why != said {
+			c.Note("%s", why)
+			said = why
+		}
 	}
-}
-
-// awaitDisk waits until a disk is made, or the box says why not.
-func awaitDisk(ctx context.Context, c *cli.Call, l *operator.Link, text string, seq uint64) (disk.Standing, error) {
-	silent := 0
-	var working lately
-	for {
-		all, err := l.Disks(ctx)
-		if err == nil {
-			silent = 0
-		} else if silent++; silent == maxSilent {
-			return disk.Standing{}, cli.WithHint(err, "the order was taken in: coboxctl disk says how far it is")
-		}
+	return func(now disk.Standing) bool {
 		switch {
-		case err != nil: // the box's network begins anew when the store begins to move
-		case all.Data.Refused == seq:
-			return disk.Standing{}, fmt.Errorf("the box did not adopt %s: %s", text, all.Data.WhyNot)
-		case all.Data.Next != nil && all.Data.Next.Disk == text && all.Data.Next.State != disk.Making:
-			return all.Data, nil
-		case all.Data.Next != nil && all.Data.Next.Disk == text:
-			working.Note(c, all.Data.Next.Why)
-		case all.Data.Disk == text && all.Data.State == disk.Making:
-			working.Note(c, all.Data.Why)
-		case all.Data.Disk == text && all.Data.State != disk.None && all.Data.State != disk.Making:
-			return all.Data, nil
+		case now.Next != nil && now.Next.Disk == text && now.Next.State == disk.Making:
+			working(now.Next.Why)
+		case now.Disk == text && now.State == disk.Making:
+			working(now.Why)
+		default:
+			return now.Next != nil && now.Next.Disk == text || now.Disk == text && now.State != disk.None
 		}
-		select {
-		case <-ctx.Done():
-			return disk.Standing{}, ctx.Err()
-		case <-time.After(askAgain):
-		}
+		return false
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"cobox/appliance/disk"
 	"cobox/provision/chain"
@@ -40,27 +39,9 @@ func (f *adoptFlags) gone(ctx context.Context, c *cli.Call, at where) error {
 		if err := sureOf(c, f.yes, what, printed(lost.Disk)); err != nil {
 			return err
 		}
-		var seq uint64
-		err = l.Order(ctx, func(st *control.State) (chain.Order, error) {
-			seq = st.Chain.Seq + 1
-			return chain.GiveUpDisk{Disk: lost.Disk, ID: lost.ID}, nil
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := l.State(ctx); err != nil { // what is remembered of the box follows
-			return err
-		}
-		now, err := awaitGone(ctx, l, lost, seq)
-		if err != nil {
-			return err
-		}
-		result := struct {
-			Box  string        `json:"box"`
-			Head chain.Head    `json:"head"`
-			Data disk.Standing `json:"data"`
-		}{l.Box.ID.PeerID().String(), l.Box.Head, now}
-		return c.Print(result, func(w io.Writer) {
+		order := diskOrder{order: chain.GiveUpDisk{Disk: lost.Disk, ID: lost.ID}, refused: "give up " + lost.Disk}
+		order.done = func(now disk.Standing) bool { return now.ID != lost.ID }
+		return order.run(ctx, c, l, func(w io.Writer, _ disk.Standing) {
 			fmt.Fprintf(w, "%s has given up %s, and begins anew with an empty store\n", l.Box.Host(), lost.Disk)
 			fmt.Fprintln(w, "give it another disk with coboxctl disk adopt; partners pin again what it is to keep (cobox pin),")
 			fmt.Fprintln(w, "which comes back from their other boxes; what no other box has is to be backed up anew, into a new space")
@@ -88,29 +69,4 @@ func printed(text string) string {
 		text = text[:i]
 	}
 	return strings.Replace(strings.Replace(text, ", serial ", " ", 1), ", without a serial number", "", 1)
-}
-
-// awaitGone waits until a disk is given up, or the box says why not.
-func awaitGone(ctx context.Context, l *operator.Link, lost disk.Standing, seq uint64) (disk.Standing, error) {
-	silent := 0
-	for {
-		all, err := l.Disks(ctx)
-		if err == nil {
-			silent = 0
-		} else if silent++; silent == maxSilent {
-			return disk.Standing{}, cli.WithHint(err, "the order was taken in: coboxctl disk says what has become of it")
-		}
-		switch {
-		case err != nil:
-		case all.Data.Refused == seq:
-			return disk.Standing{}, fmt.Errorf("the box did not give up %s: %s", lost.Disk, all.Data.WhyNot)
-		case all.Data.ID != lost.ID:
-			return all.Data, nil
-		}
-		select {
-		case <-ctx.Done():
-			return disk.Standing{}, ctx.Err()
-		case <-time.After(askAgain):
-		}
-	}
 }
