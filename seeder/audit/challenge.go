@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -34,6 +35,13 @@ type Challenge struct {
 	// Digests asks for digests instead of blocks: for an auditor who has the blocks.
 	Digests bool
 	Draws   []Draw // 1 to MaxDraws
+}
+
+// NewChallenge asks for the blocks that were drawn, with a fresh nonce.
+func NewChallenge(draws []Draw) *Challenge {
+	c := &Challenge{Draws: draws}
+	_, _ = rand.Read(c.Nonce[:]) // never fails
+	return c
 }
 
 const flagDigests = 1

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	crand "crypto/rand"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"cobox/seeder/feed"
 )
@@ -35,10 +37,44 @@ const (
 	planWarning = 10 // days within which planMiss holds
 )
 
+// Tolerance is how long a box may be silent before its light is red, unless its
+// auditor says otherwise.
+const Tolerance = 3 * 24 * time.Hour
+
+// MaxTime bounds one audit: [MaxDraws] blocks of 1 MiB at 64 kB/s take 18 minutes.
+const MaxTime = 40 * time.Minute
+
 // An Extent is how much of a feed may be drawn from: its first Length blocks.
 type Extent struct {
 	Feed   feed.Key
 	Length uint64
+}
+
+// Unforeseeable returns random numbers that nobody else knows, for [Pick].
+func Unforeseeable() *rand.Rand {
+	var seed [32]byte
+	_, _ = crand.Read(seed[:]) // never fails
+	return rand.New(rand.NewChaCha8(seed))
+}
+
+// Covers reports whether draws are all blocks of the feeds, and there are some.
+func Covers(draws []Draw, feeds []Extent) bool {
+	drawn := make(map[Draw]bool, len(draws))
+	for _, d := range draws {
+		drawn[d] = true
+	}
+	var total uint64
+	for _, f := range feeds {
+		if total += f.Length; total > uint64(len(draws)) {
+			return false
+		}
+		for i := range f.Length {
+			if !drawn[Draw{f.Feed, i}] {
+				return false
+			}
+		}
+	}
+	return total > 0
 }
 
 // Pick draws n different blocks of the feeds, each block as likely as any

@@ -92,3 +92,17 @@ func TestLossIsFound(t *testing.T) {
 	}
 	t.Logf("%d boxes that lost 1 %%: all found, the last after %d of %d draws", seeds, worst, audit.PlanDays*audit.PlanDaily)
 }
+
+func TestCovers(t *testing.T) {
+	feeds := []audit.Extent{{feed.Key{1}, 2}, {feed.Key{2}, 0}, {feed.Key{3}, 1}}
+	all := audit.Pick(audit.Unforeseeable(), feeds, 3)
+	if !audit.Covers(all, feeds) || !audit.Covers(append(all, all[0], audit.Draw{Feed: feed.Key{9}}), feeds) {
+		t.Error("all blocks were drawn")
+	}
+	if audit.Covers(all[1:], feeds) || audit.Covers([]audit.Draw{all[0], all[0], all[1]}, feeds) || audit.Covers(nil, nil) {
+		t.Error("not all blocks were drawn, or there are none")
+	}
+	if audit.Covers(all, []audit.Extent{{feed.Key{1}, 1 << 60}}) {
+		t.Error("three draws cover an endless feed")
+	}
+}

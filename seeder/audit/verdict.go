@@ -37,7 +37,9 @@ type Outcome struct {
 	Time   time.Time `json:"time"`
 	Ending Ending    `json:"ending"`
 	Draws  int       `json:"draws"` // answered with a good block or digest
-	Failed []Draw    `json:"failed,omitempty"`
+	// Whole says that the draws were all blocks that the box owed.
+	Whole  bool   `json:"whole,omitempty"`
+	Failed []Draw `json:"failed,omitempty"`
 	// Settled are failures of earlier audits that count no more: the blocks were
 	// asked for again and are there, or the feed is not kept there any more.
 	Settled []Draw        `json:"settled,omitempty"`
@@ -169,6 +171,10 @@ func Judge(outcomes []Outcome, now time.Time, tolerance time.Duration) Verdict {
 		v.Why, v.Try = "nobody has looked for a while", "cobox audit, once a day, by a timer"
 	case last.Ending == Late:
 		v.Why, v.Try = "it answers slowly", "a restore would be slow too: ask its operator about its disk and its line"
+	case last.Whole:
+		v.Light, v.Why, v.Try, v.Caught = Green, fmt.Sprintf("all of its %d blocks are there", last.Draws), "", 1
+	case v.Draws == 0:
+		v.Light, v.Why, v.Try = Green, "it keeps nothing yet that could be drawn", ""
 	default:
 		v.Light, v.Why, v.Try = Green, fmt.Sprintf("all of %d blocks that were drawn in %d days are there", v.Draws, PlanDays), ""
 	}

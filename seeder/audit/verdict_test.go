@@ -50,6 +50,21 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s: Judge = %+v, want %s, %q", what, v, c.light, c.want)
 		}
 	}
+	all := at(0, audit.Passed)
+	all.Whole = true
+	none := audit.Outcome{Time: now, Ending: audit.Passed}
+	for why, c := range map[string]struct {
+		last   audit.Outcome
+		caught float64
+	}{
+		"all of its 46 blocks are there":                        {all, 1},
+		"all of 46 blocks that were drawn in 30 days are there": {at(0, audit.Passed), audit.Caught(audit.PlanLoss, audit.PlanDaily)},
+		"it keeps nothing yet that could be drawn":              {none, 0},
+	} {
+		if v := audit.Judge([]audit.Outcome{c.last}, now, 3*day); v.Why != why || v.Caught != c.caught {
+			t.Errorf("Judge says %q, %v; want %q, %v", v.Why, v.Caught, why, c.caught)
+		}
+	}
 	row := []audit.Outcome{failed(at(2, audit.Incomplete)), at(1, audit.Passed)}
 	if got := audit.Unsettled(row); !slices.Equal(got, []audit.Draw{bad}) {
 		t.Errorf("Unsettled = %v, want the block that failed", got)

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,18 @@ const auditSilence = 2 * time.Minute
 // Audit asks the box a challenge and checks its answer: see [Audit].
 func (b *Box) Audit(ctx context.Context, c *audit.Challenge, known audit.Known, record io.Writer) (*audit.Report, time.Duration, error) {
 	return Audit(ctx, b.http, b.Key(), c, known, record)
+}
+
+// EndingOf says how an audit ended that was not answered. Only what the box itself
+// said, or an answer that makes no sense, speaks against it.
+func EndingOf(err error) audit.Ending {
+	if errors.Is(err, audit.ErrAnswer) {
+		return audit.Nonsense
+	}
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.DiskGone {
+		return audit.DiskGone
+	}
+	return audit.Offline
 }
 
 // Audit asks a box a challenge by way of h, which reaches the box's API or its

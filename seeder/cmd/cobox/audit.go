@@ -3,17 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	crand "crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"sync"
 	"text/tabwriter"
 	"time"
 
-	"cobox/seeder/api"
 	"cobox/seeder/audit"
 	"cobox/seeder/cli"
 	"cobox/seeder/client"
@@ -21,13 +18,6 @@ import (
 	"cobox/seeder/feed"
 	"cobox/seeder/identity"
 )
-
-// auditTolerance is how long a box may be silent before its light is red, unless
-// the space says otherwise.
-const auditTolerance = 3 * 24 * time.Hour
-
-// auditTime bounds one audit: 64 blocks of 1 MiB at 64 kB/s take 18 minutes.
-const auditTime = 40 * time.Minute
 
 // An audited box is a row of what "cobox audit" prints.
 type auditedBox struct {
@@ -156,7 +146,7 @@ type receiptOf struct {
 
 // auditSpace asks all boxes of a space about the same blocks at the same time.
 func (s *session) auditSpace(ctx context.Context, sp *spaceFile, draws int) ([]auditedBox, error) {
-	ctx, cancel := context.WithTimeout(ctx, auditTime)
+	ctx, cancel := context.WithTimeout(ctx, audit.MaxTime)
 	defer cancel()
 	keys, err := feedKeys(sp)
 	if err != nil {
@@ -174,15 +164,11 @@ func (s *session) auditSpace(ctx context.Context, sp *spaceFile, draws int) ([]a
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	rng, err := unforeseeable()
-	if err != nil {
-		return nil, err
-	}
 	heads, err := s.h.readHeads(keys)
 	if err != nil {
 		return nil, err
 	}
-	drawn := append(ends(keys, list, heads), audit.Pick(rng, extents(keys, list), draws)...)
+	drawn := append(ends(keys, list, heads), audit.Pick(audit.Unforeseeable(), extents(keys, list), draws)...)
 	for i, a := range list {
 		wg.Go(func() { rows[i], errs[i] = a.run(ctx, drawn) })
 	}
@@ -220,15 +206,6 @@ func ends(keys []feed.Key, list []*auditing, heads map[feed.Key]audit.Head) (dra
 		draws = append(draws, audit.Ends(key, lengths)...)
 	}
 	return draws
-}
-
-// unforeseeable returns random numbers that nobody else knows.
-func unforeseeable() (*rand.Rand, error) {
-	var seed [32]byte
-	if _, err := crand.Read(seed[:]); err != nil {
-		return nil, fmt.Errorf("drawing blocks: %w", err)
-	}
-	return rand.New(rand.NewChaCha8(seed)), nil
 }
 
 // extents returns how far each feed is kept by the box that has most of it.
@@ -288,11 +265,11 @@ func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox,
 	}
 	draws, settled := a.record.Choose(drawn, func(d audit.Draw) bool { return d.Block < a.receipts[d.Feed].Length })
 	if a.refused == nil { // else the receipts may be old
-		o.Settled = settled
+		o.Settled, o.Whole = settled, audit.Covers(draws, a.owed())
 	}
 	switch {
 	case a.refused != nil:
-		o.Ending, o.Why = endingOfError(a.refused), a.refused.Error()
+		o.Ending, o.Why = client.EndingOf(a.refused), a.refused.Error()
 	case len(a.receipts) == 0:
 		o.Ending, o.Why = audit.Offline, "it has given no receipt yet: nothing can be drawn"
 	case len(draws) == 0:
@@ -311,41 +288,32 @@ func (a *auditing) run(ctx context.Context, drawn []audit.Draw) (row auditedBox,
 	return row, a.s.h.writeAudits(a.sp.Name, a.name, a.record)
 }
 
+// owed is what the box has promised to keep.
+func (a *auditing) owed() (feeds []audit.Extent) {
+	for key, r := range a.receipts {
+		feeds = append(feeds, audit.Extent{Feed: key, Length: r.Length})
+	}
+	return feeds
+}
+
 // ask audits the box and notes how that ended.
 func (a *auditing) ask(ctx context.Context, draws []audit.Draw, known audit.Known, o *audit.Outcome) {
-	c := &audit.Challenge{Draws: draws}
-	if _, err := crand.Read(c.Nonce[:]); err != nil {
-		o.Ending, o.Why = audit.Offline, err.Error()
-		return
-	}
-	report, took, err := a.box.Audit(ctx, c, known, nil)
+	report, took, err := a.box.Audit(ctx, audit.NewChallenge(draws), known, nil)
 	if err != nil {
-		o.Ending, o.Why = endingOfError(err), err.Error()
+		o.Ending, o.Why = client.EndingOf(err), err.Error()
 		return
 	}
 	a.report = report
 	a.record.Note(o, report, took, a.record.Link(a.rtt))
 }
 
-// endingOfError says how an audit ended that was not answered. Only what the box
-// itself said, or an answer that makes no sense, speaks against it.
-func endingOfError(err error) audit.Ending {
-	if errors.Is(err, audit.ErrAnswer) {
-		return audit.Nonsense
-	}
-	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.DiskGone {
-		return audit.DiskGone
-	}
-	return audit.Offline
-}
-
 // keepEvidence asks again for the blocks that failed, and keeps what the box
 // answers, signed, in a file. When the box has them now, there is nothing to keep.
 func (a *auditing) keepEvidence(ctx context.Context, o *audit.Outcome, known audit.Known) (string, error) {
-	c := &audit.Challenge{Draws: o.Failed}
-	if _, err := crand.Read(c.Nonce[:]); err != nil || len(o.Failed) == 0 {
-		return "", err
+	if len(o.Failed) == 0 {
+		return "", nil
 	}
+	c := audit.NewChallenge(o.Failed)
 	var answer bytes.Buffer
 	report, _, err := a.box.Audit(ctx, c, known, &answer)
 	if err != nil || len(report.Failed()) == 0 {

@@ -29,7 +29,7 @@ type auditRecord struct {
 // tolerance is how long a box of the space may be silent.
 func (sp *spaceFile) tolerance() time.Duration {
 	if sp.Days == 0 {
-		return auditTolerance
+		return audit.Tolerance
 	}
 	return time.Duration(sp.Days) * 24 * time.Hour
 }
