@@ -45,6 +45,9 @@ type Config struct {
 type Keeper struct {
 	cfg Config
 	log *slog.Logger
+	// copies says that there are copies of the disk that was the data disk before, and that
+	// this was logged; it is Run's.
+	copies bool
 
 	mu       sync.Mutex
 	record   record        // mu; only the goroutine of Run changes it

@@ -134,13 +134,22 @@ func (k *Keeper) takeNext() {
 
 // free makes the disk blank that was the data disk before, or was to be it: what was on
 // it has moved away. When it is not connected any more, it is left alone: as any other
-// disk that carries data.
+// disk that carries data. So are all of several that say that they are it: one is a copy
+// that somebody made, and may want to keep.
 func (k *Keeper) free() {
 	r := k.record
 	if r.Old == "" {
 		return
 	}
 	found, _, err := k.among(r.Old)
+	if len(found) > 1 {
+		if !k.copies {
+			k.log.Warn("the old data disk is not made blank: there are copies of it", "id", r.Old, "disks", len(found))
+		}
+		k.copies = true
+		return
+	}
+	k.copies = false
 	for _, c := range found {
 		err = errors.Join(err, blankEdges(c.device))
 	}

@@ -360,6 +360,41 @@ func TestAnotherDisk(t *testing.T) {
 	s.check(third)
 }
 
+// A copy of the data disk, made by hand, is connected while the box moves to another
+// one: neither it nor the disk is made blank, until it is clear which is which.
+func TestCopiedDisk(t *testing.T) {
+	s := newScene(t)
+	s.settle()
+	first := s.newDisk("sda", "SanDisk Ultra", "AA0011")
+	s.plug(first)
+	s.do("coboxctl", first.text()+"\n", "disk", "adopt", "-addr", s.addr)
+	s.on(first)
+	copied := s.newDisk("sdd", "Intenso", "DD0014")
+	out, err := exec.Command("cp", "--sparse=always", first.file, copied.file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.plug(copied)
+	second := s.newDisk("sdb", "Samsung T7", "BB0012")
+	s.plug(second)
+	s.do("coboxctl", "", "disk", "adopt", "-yes", "-serial", second.serial, "-addr", s.addr)
+	s.on(second)
+	s.eventually("the box says that there are copies", time.Minute, func() error {
+		if !strings.Contains(s.provisiond.log.String(), "there are copies of it") {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	for _, d := range s.disks().Disks {
+		if (d.Serial == first.serial || d.Serial == copied.serial) && d.Blank() {
+			t.Errorf("%s was made blank", d.Text())
+		}
+	}
+	s.unplug(copied)
+	s.blank(first)
+	s.restored()
+}
+
 // watchNext waits for what a move to another disk leaves on the way, one thing for each
 // i, or until it is over. It returns what there was.
 func (s *scene) watchNext(i int) (found string) {
