@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,30 +140,15 @@ func TestCase68PowerCuts(t *testing.T) {
 	if err := provision.WriteCard(before, card); err != nil {
 		t.Fatal(err)
 	}
-	after := copyOf(t, before)
-	if err := open(t, provision.Config{State: after}).Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, written := range [][]string{ // which files are those of after
-		{},
-		{"own/chain/statements"},
-		{"own/chain/statements", "own/chain/head"},
-		{"own/chain/statements", "own/chain/head", "own/claim"},
-	} {
-		t.Run(fmt.Sprint(len(written)), func(t *testing.T) {
-			dir := copyOf(t, before)
-			for _, name := range written {
-				copyFile(t, filepath.Join(after, name), filepath.Join(dir, name))
-			}
-			a := open(t, provision.Config{State: dir})
-			if got := claims(t, a); len(got) != 1 || a.State().Role(public(owner)) != chain.Owner {
-				t.Errorf("the box is %+v, by %+v", a.State(), got)
-			}
-			if card, err := provision.ReadCard(dir); err != nil || !card.Owner.Seed.IsZero() {
-				t.Errorf("the seed is still there: %v", err)
-			}
-		})
-	}
+	cutOff(t, before, func(t *testing.T, dir string) {
+		a := open(t, provision.Config{State: dir})
+		if got := claims(t, a); len(got) != 1 || a.State().Role(public(owner)) != chain.Owner {
+			t.Errorf("the box is %+v, by %+v", a.State(), got)
+		}
+		if card, err := provision.ReadCard(dir); err != nil || !card.Owner.Seed.IsZero() {
+			t.Errorf("the seed is still there: %v", err)
+		}
+	})
 }
 
 // Case 68: a reset card takes the box from whom the first card named, and that card

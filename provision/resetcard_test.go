@@ -193,6 +193,27 @@ func TestCase24BadResetCard(t *testing.T) {
 func TestCase24PowerCuts(t *testing.T) {
 	before := inUse(t)
 	putReset(t, before, resetCard(chain.Reowner))
+	cutOff(t, before, func(t *testing.T, dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "own", ".durable-1.tmp"), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a := open(t, provision.Config{State: dir})
+		if a.State().Epoch != 2 || len(a.State().Resets) != 1 || a.State().Claimed() {
+			t.Errorf("the card was not applied once: %+v", a.State())
+		}
+		if isThere(t, dir, provision.ResetFile) || isThere(t, dir, "own", ".durable-1.tmp") {
+			t.Error("files are left over")
+		}
+		if err := a.Redeem(provision.Claim{ID: resetCode.ID(), Key: public(key(70))}); err != nil {
+			t.Errorf("claiming with the card's code: %v", err)
+		}
+	})
+}
+
+// cutOff calls check with a box that was in the state before and started from it, and
+// whose power was cut after each of the writes of that start: in a folder of its own.
+func cutOff(t *testing.T, before string, check func(t *testing.T, dir string)) {
+	t.Helper()
 	after := copyOf(t, before)
 	if err := open(t, provision.Config{State: after}).Close(); err != nil {
 		t.Fatal(err)
@@ -208,19 +229,7 @@ func TestCase24PowerCuts(t *testing.T) {
 			for _, name := range written {
 				copyFile(t, filepath.Join(after, name), filepath.Join(dir, name))
 			}
-			if err := os.WriteFile(filepath.Join(dir, "own", ".durable-1.tmp"), []byte("half"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			a := open(t, provision.Config{State: dir})
-			if a.State().Epoch != 2 || len(a.State().Resets) != 1 || a.State().Claimed() {
-				t.Errorf("the card was not applied once: %+v", a.State())
-			}
-			if isThere(t, dir, provision.ResetFile) || isThere(t, dir, "own", ".durable-1.tmp") {
-				t.Error("files are left over")
-			}
-			if err := a.Redeem(provision.Claim{ID: resetCode.ID(), Key: public(key(70))}); err != nil {
-				t.Errorf("claiming with the card's code: %v", err)
-			}
+			check(t, dir)
 		})
 	}
 }

@@ -92,6 +92,25 @@ func (p *partner) cert() ([]byte, error) {
 	return st.Append(nil), err
 }
 
+// connected does something over a connection of its own to the box.
+func (p *partner) connected(ctx context.Context, b *boxProcess, do func(*client.Box) error) (err error) {
+	host, err := swarm.New(swarm.Config{Key: p.device})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	cert, err := p.cert()
+	if err != nil {
+		return err
+	}
+	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	return do(box)
+}
+
 // throughBox brings a fresh feed into a fresh box, and reads it back. Before, the
 // plain file is written, with as much memory in use as the box will find.
 func throughBox(ctx context.Context, j job) (file, in, out result, err error) {
@@ -124,29 +143,19 @@ func throughBox(ctx context.Context, j job) (file, in, out result, err error) {
 	if file, err = plainFile(j); err != nil {
 		return file, in, out, fmt.Errorf("plain file: %w", err)
 	}
-	host, err := swarm.New(swarm.Config{Key: p.device})
-	if err != nil {
-		return file, in, out, err
-	}
-	defer func() { err = errors.Join(err, host.Close()) }()
-	cert, err := p.cert()
-	if err != nil {
-		return file, in, out, err
-	}
-	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
-	if err != nil {
-		return file, in, out, err
-	}
-	if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
-		return file, in, out, err
-	}
-	if in, err = ingest(ctx, b, box, f); err != nil {
-		return file, in, out, fmt.Errorf("ingest: %w", err)
-	}
-	if out, err = restore(ctx, b, box, f); err != nil {
-		return file, in, out, fmt.Errorf("restore: %w", err)
-	}
-	return file, in, out, nil
+	err = p.connected(ctx, b, func(box *client.Box) (err error) {
+		if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
+			return err
+		}
+		if in, err = ingest(ctx, b, box, f); err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
+		if out, err = restore(ctx, b, box, f); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+		return nil
+	})
+	return file, in, out, err
 }
 
 // writeFeed makes the feed on the near end's disk, before anything is measured.

@@ -14,7 +14,6 @@ import (
 	"cobox/seeder/client"
 	"cobox/seeder/feed"
 	"cobox/seeder/store"
-	"cobox/seeder/swarm"
 )
 
 // manyFeeds measures a box that keeps very many small feeds, and has nothing to do: how
@@ -91,27 +90,15 @@ func fillStore(ctx context.Context, dir string, n int) (keys []feed.Key, err err
 }
 
 // pinAll pins feeds on a box.
-func (p *partner) pinAll(ctx context.Context, b *boxProcess, keys []feed.Key) (err error) {
-	host, err := swarm.New(swarm.Config{Key: p.device})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, host.Close()) }()
-	cert, err := p.cert()
-	if err != nil {
-		return err
-	}
-	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
-	if err != nil {
-		return err
-	}
-	defer box.Close()
-	for _, key := range keys {
-		if _, err := box.Pin(ctx, key, api.PinRequest{}); err != nil {
-			return err
+func (p *partner) pinAll(ctx context.Context, b *boxProcess, keys []feed.Key) error {
+	return p.connected(ctx, b, func(box *client.Box) error {
+		for _, key := range keys {
+			if _, err := box.Pin(ctx, key, api.PinRequest{}); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // idleTime is how long a box is watched that has nothing to do.

@@ -17,7 +17,6 @@ import (
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/store"
-	"cobox/seeder/swarm"
 )
 
 // lines are the long lines that are measured: what a small office has, to a box in the
@@ -217,7 +216,11 @@ func nearEnd(ctx context.Context, j job, far, transport string) (err error) {
 		rate *float64
 		do   func(context.Context, *boxProcess, *client.Box, *store.Feed) (result, error)
 	}{{&took.Up, ingest}, {&took.Down, restore}} {
-		if err := p.cross(ctx, b, f, func(box *client.Box) error {
+		// Connected anew, as a program of a partner is each time.
+		if err := p.connected(ctx, b, func(box *client.Box) error {
+			if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
+				return err
+			}
 			r, err := way.do(ctx, b, box, f)
 			*way.rate = float64(j.bytes()) / r.took.Seconds()
 			return err
@@ -226,25 +229,4 @@ func nearEnd(ctx context.Context, j job, far, transport string) (err error) {
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(took)
-}
-
-// cross connects to a box anew, as a program of a partner does each time.
-func (p *partner) cross(ctx context.Context, b *boxProcess, f *store.Feed, do func(*client.Box) error) (err error) {
-	host, err := swarm.New(swarm.Config{Key: p.device})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, host.Close()) }()
-	cert, err := p.cert()
-	if err != nil {
-		return err
-	}
-	box, err := client.New(host, cert).Connect(ctx, b.Addrs[0])
-	if err != nil {
-		return err
-	}
-	if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
-		return err
-	}
-	return do(box)
 }
