@@ -189,7 +189,7 @@ NIGHT_SEEDS := 20000
 nightly: ## what takes a night: fuzz 10 minutes each, all boot tests, power cuts, seeds of torture, kill200, soak
 	@failed=; night() { echo "== make $$*"; $(MAKE) "$$@" || failed="$$failed $$1"; }; \
 	export FUZZTIME=10m FROM=$$(($$(date +%s) / 86400 * $(NIGHT_SEEDS) + 1)); \
-	night fuzz; night boottest; night powercut; night torture SEEDS=$(NIGHT_SEEDS); night kill200; night soak; \
+	night fuzz; night boottest; night boot-raspi; night powercut; night torture SEEDS=$(NIGHT_SEEDS); night kill200; night soak; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 # In pieces, so that all processors are used: a seed uses little more than one.
