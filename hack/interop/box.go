@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"cobox/hack/rig/programs"
 	"cobox/seeder/api"
 	"cobox/seeder/feed"
 	"cobox/seeder/pin"
@@ -23,13 +24,8 @@ import (
 type Programs string
 
 // Build builds the programs into a folder.
-func Build(ctx context.Context, dir string) (Programs, error) {
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
-		"cobox/appliance/cmd/seederd", "cobox/seeder/cmd/cobox", "cobox/provision/cmd/coboxctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the programs: %w\n%s", err, out)
-	}
-	return Programs(dir), nil
+func Build(dir string) (Programs, error) {
+	return Programs(dir), programs.Into(dir, programs.All...)
 }
 
 // call runs a program to its end, and decodes the JSON that it prints into what

@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "cobox-interop-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		progs, err = interop.Build(context.Background(), dir)
+		progs, err = interop.Build(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"cobox/hack/rig/programs"
 	"cobox/seeder/api"
 	"cobox/seeder/client"
 	"cobox/seeder/feed"
@@ -83,9 +84,7 @@ func newScene(t *testing.T) *scene {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s := &scene{t: t, program: filepath.Join(dir, "seederd"), state: filepath.Join(dir, "box"), grant: filepath.Join(dir, "grant")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "cobox/appliance/cmd/seederd").CombinedOutput(); err != nil {
-		t.Fatalf("building seederd: %v\n%s", err, out)
-	}
+	must(t, programs.Into(dir, programs.Seederd))
 	must(t, os.MkdirAll(s.state, 0o700))
 	box := keyOf(5)
 	must(t, os.WriteFile(filepath.Join(s.state, "box.key"), box.Seed(), 0o600))

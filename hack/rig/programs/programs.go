@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 )
 
 // All are the programs of boxes and of their people, as go build names them.
 var All = []string{
-	"cobox/appliance/cmd/seederd", "cobox/appliance/cmd/provisiond", "cobox/seeder/cmd/cobox",
+	Seederd, "cobox/appliance/cmd/provisiond", "cobox/seeder/cmd/cobox",
 	"cobox/provision/cmd/coboxctl", "cobox/image/cmd/mkimage",
 }
 
@@ -22,11 +23,19 @@ func Build() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "cobox-programs-"); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", append([]string{"build", "-o", dir}, All...)...)
+	return dir, Into(dir, All...)
+}
+
+// Seederd is the one program that many tests run alone.
+const Seederd = "cobox/appliance/cmd/seederd"
+
+// Into builds some programs into a folder that is there.
+func Into(dir string, names ...string) error {
+	build := exec.Command("go", append([]string{"build", "-o", dir + string(filepath.Separator)}, names...)...)
 	if out, err := build.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("building the programs: %w\n%s", err, out)
+		return fmt.Errorf("building the programs: %w\n%s", err, out)
 	}
-	return dir, nil
+	return nil
 }
 
 // An Output is what a program says, for several goroutines. The zero value is empty.

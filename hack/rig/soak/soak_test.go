@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"cobox/hack/rig/feedlog"
+	"cobox/hack/rig/programs"
 	"cobox/seeder/identity"
 	"cobox/seeder/store"
 	"cobox/seeder/store/storetest"
@@ -80,10 +80,10 @@ func (s *scene) deserted(lives *box) {
 
 // newScene makes the boxes and everybody.
 func newScene(dir string) (*scene, error) {
-	program := filepath.Join(dir, "seederd")
-	if out, err := exec.Command("go", "build", "-o", program, "cobox/appliance/cmd/seederd").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building seederd: %w\n%s", err, out)
+	if err := programs.Into(dir, programs.Seederd); err != nil {
+		return nil, err
 	}
+	program := filepath.Join(dir, "seederd")
 	s := &scene{}
 	var grants []identity.Grant
 	for n := range *people {
