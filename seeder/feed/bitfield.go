@@ -19,7 +19,8 @@ const (
 
 // A Bitfield is a set of block indexes, in pages of [PageBits] bits, so that a
 // long feed with long runs costs little memory: pages without bits cost
-// nothing, and a run of full pages costs as much as one number, however long.
+// nothing, a run of full pages costs as much as one number, however long, and of
+// any other page only what is between its full beginning and its empty end is kept.
 // The zero Bitfield is empty. It is not safe for concurrent use.
 type Bitfield struct {
 	runs  []run // in order, not overlapping; full ones that touch are one
@@ -29,8 +30,7 @@ type Bitfield struct {
 // A run is a page with its bits, or any number of full pages.
 type run struct {
 	first, pages uint64
-	bits         *[pageWords]uint64 // nil: all pages are full
-	ones         uint64             // in bits; neither 0 nor PageBits
+	bits         *mixed // nil: all pages are full
 }
 
 func (r *run) end() uint64 { return r.first + r.pages }
@@ -39,7 +39,59 @@ func (r *run) count() uint64 {
 	if r.bits == nil {
 		return r.pages * PageBits
 	}
-	return r.ones
+	return r.bits.ones
+}
+
+// A mixed page is neither full nor empty: some full words, then these, then empty ones.
+type mixed struct {
+	full  int
+	words []uint64
+	ones  uint64 // in all of it; neither 0 nor PageBits, but while it is edited
+}
+
+func (m *mixed) word(w int) uint64 {
+	switch {
+	case w < m.full:
+		return ^uint64(0)
+	case w-m.full < len(m.words):
+		return m.words[w-m.full]
+	}
+	return 0
+}
+
+// window returns the words [from, to), to be edited.
+func (m *mixed) window(from, to int) []uint64 {
+	if from < m.full {
+		more := make([]uint64, m.full-from, m.full-from+len(m.words))
+		for i := range more {
+			more[i] = ^uint64(0)
+		}
+		m.words, m.full = append(more, m.words...), from
+	}
+	if missing := to - m.full - len(m.words); missing > 0 {
+		m.words = append(m.words, make([]uint64, missing)...)
+	}
+	return m.words[from-m.full : to-m.full]
+}
+
+// trim forgets the words that the full beginning and the empty end say as well.
+func (m *mixed) trim() {
+	for len(m.words) > 0 && m.words[0] == ^uint64(0) {
+		m.words = m.words[1:]
+		m.full++
+	}
+	n := len(m.words)
+	for n > 0 && m.words[n-1] == 0 {
+		n--
+	}
+	m.words = m.words[:n]
+}
+
+func onesOf(words []uint64) (ones uint64) {
+	for _, word := range words {
+		ones += uint64(bits.OnesCount64(word))
+	}
+	return ones
 }
 
 // find returns the place of the first run that ends after page p, and whether p is in it.
@@ -54,8 +106,8 @@ func (b *Bitfield) Get(i uint64) bool {
 	if !in {
 		return false
 	}
-	words := b.runs[k].bits
-	return words == nil || words[i%PageBits/64]>>(i%64)&1 == 1
+	page := b.runs[k].bits
+	return page == nil || page.word(int(i%PageBits/64))>>(i%64)&1 == 1
 }
 
 // Set puts i in the set, or takes it out; it reports whether this changed anything.
@@ -63,7 +115,7 @@ func (b *Bitfield) Set(i uint64, in bool) bool {
 	if b.Get(i) == in {
 		return false
 	}
-	b.edit(i/PageBits, func(words *[pageWords]uint64) { words[i%PageBits/64] ^= 1 << (i % 64) })
+	b.edit(i/PageBits, i%PageBits, i%PageBits+1, func(words []uint64) { words[0] ^= 1 << (i % 64) })
 	return true
 }
 
@@ -93,13 +145,13 @@ func (b *Bitfield) SetRange(start, end uint64, in bool) {
 
 // editRange sets bits [from, to) of page p.
 func (b *Bitfield) editRange(p, from, to uint64, in bool) {
-	b.edit(p, func(words *[pageWords]uint64) {
-		for w := from / 64; w*64 < to; w++ {
-			mask := rangeMask(w, from, to)
+	b.edit(p, from, to, func(words []uint64) {
+		for i := range words {
+			mask := rangeMask(from/64+uint64(i), from, to)
 			if in {
-				words[w] |= mask
+				words[i] |= mask
 			} else {
-				words[w] &^= mask
+				words[i] &^= mask
 			}
 		}
 	})
@@ -141,11 +193,11 @@ func (b *Bitfield) CountRange(start, end uint64) uint64 {
 			hi = (end-1)%PageBits + 1
 		}
 		if lo == 0 && hi == PageBits {
-			n += r.ones
+			n += r.bits.ones
 			continue
 		}
 		for w := lo / 64; w*64 < hi; w++ {
-			n += uint64(bits.OnesCount64(r.bits[w] & rangeMask(w, lo, hi)))
+			n += uint64(bits.OnesCount64(r.bits.word(int(w)) & rangeMask(w, lo, hi)))
 		}
 	}
 	return n
@@ -185,16 +237,16 @@ func (b *Bitfield) NextSet(i uint64) (index uint64, ok bool) {
 }
 
 // scan returns the first bit >= from that is set after all words are XORed with flip.
-func scan(words *[pageWords]uint64, from, flip uint64) (uint64, bool) {
-	w := from / 64
-	word := (words[w] ^ flip) &^ (1<<(from%64) - 1)
+func scan(page *mixed, from, flip uint64) (uint64, bool) {
+	w := int(from / 64)
+	word := (page.word(w) ^ flip) &^ (1<<(from%64) - 1)
 	for word == 0 {
 		if w++; w == pageWords {
 			return 0, false
 		}
-		word = words[w] ^ flip
+		word = page.word(w) ^ flip
 	}
-	return w*64 + uint64(bits.TrailingZeros64(word)), true
+	return uint64(w)*64 + uint64(bits.TrailingZeros64(word)), true
 }
 
 // Words returns n words of 32 bits from bit start, which must be a multiple of
@@ -220,7 +272,7 @@ func (r *run) word32(i int) uint32 {
 	if r.bits == nil {
 		return math.MaxUint32
 	}
-	return uint32(r.bits[i/2] >> (i % 2 * 32))
+	return uint32(r.bits.word(i/2) >> (i % 2 * 32))
 }
 
 // SetWords overwrites the bits from start (a multiple of 32) with words.
@@ -229,9 +281,9 @@ func (b *Bitfield) SetWords(start uint64, words []uint32) {
 	for len(words) > 0 {
 		at := start % PageBits / 32
 		step := min(uint64(len(words)), PageBits/32-at)
-		b.edit(start/PageBits, func(page *[pageWords]uint64) {
+		b.edit(start/PageBits, at*32, (at+step)*32, func(page []uint64) {
 			for j, word := range words[:step] {
-				i := at + uint64(j)
+				i := at%2 + uint64(j)
 				shift := i % 2 * 32
 				page[i/2] = page[i/2]&^(math.MaxUint32<<shift) | uint64(word)<<shift
 			}
@@ -258,7 +310,7 @@ func (b *Bitfield) Page(p uint64) []byte {
 	for w := range pageWords {
 		word := ^uint64(0)
 		if b.runs[k].bits != nil {
-			word = b.runs[k].bits[w]
+			word = b.runs[k].bits.word(w)
 		}
 		page = binary.LittleEndian.AppendUint64(page, word)
 	}
@@ -275,55 +327,63 @@ func (b *Bitfield) SetPage(p uint64, data []byte) {
 	if len(data) != pageBytes {
 		panic(fmt.Sprintf("feed: bitfield page of %d bytes, want %d", len(data), pageBytes))
 	}
-	b.edit(p, func(words *[pageWords]uint64) {
-		for w := range words {
-			words[w] = binary.LittleEndian.Uint64(data[8*w:])
-		}
-	})
+	page := &mixed{words: make([]uint64, pageWords)}
+	for w := range page.words {
+		page.words[w] = binary.LittleEndian.Uint64(data[8*w:])
+	}
+	page.ones = onesOf(page.words)
+	page.trim()
+	page.words = slices.Clone(page.words) // no longer than it must be
+	b.put(p, page)
 }
 
 // Clone returns a copy that shares nothing with b.
 func (b *Bitfield) Clone() *Bitfield {
 	c := &Bitfield{runs: slices.Clone(b.runs), count: b.count}
 	for i := range c.runs {
-		if words := c.runs[i].bits; words != nil {
-			dup := *words
-			c.runs[i].bits = &dup
+		if page := c.runs[i].bits; page != nil {
+			c.runs[i].bits = &mixed{page.full, slices.Clone(page.words), page.ones}
 		}
 	}
 	return c
 }
 
-// edit lets fn change page p.
-func (b *Bitfield) edit(p uint64, fn func(*[pageWords]uint64)) {
+// edit lets fn change the words of page p that have the bits [from, to).
+func (b *Bitfield) edit(p, from, to uint64, fn func([]uint64)) {
 	k, in := b.find(p)
-	var words *[pageWords]uint64
+	var page *mixed
 	switch {
 	case in && b.runs[k].bits != nil:
-		words = b.runs[k].bits
+		page = b.runs[k].bits
 	case in:
-		words = new([pageWords]uint64)
-		for w := range words {
-			words[w] = ^uint64(0)
-		}
+		page = &mixed{full: pageWords, ones: PageBits}
 	default:
-		words = new([pageWords]uint64)
+		page = &mixed{}
 	}
+	before := page.ones
+	words := page.window(int(from/64), int((to+63)/64))
+	ones := onesOf(words)
 	fn(words)
-	var ones uint64
-	for _, word := range words {
-		ones += uint64(bits.OnesCount64(word))
+	page.ones += onesOf(words) - ones
+	page.trim()
+	if in && page == b.runs[k].bits {
+		b.count += page.ones - before
+		if page.ones != 0 && page.ones != PageBits { // the common case: nothing moves
+			return
+		}
 	}
-	switch {
-	case ones == PageBits:
+	b.put(p, page)
+}
+
+// put makes a page the bits of page p.
+func (b *Bitfield) put(p uint64, page *mixed) {
+	switch page.ones {
+	case PageBits:
 		b.replace(p, 1, run{first: p, pages: 1}, true)
-	case ones == 0:
+	case 0:
 		b.replace(p, 1, run{}, false)
-	case in && b.runs[k].bits != nil: // the common case: nothing moves
-		b.count += ones - b.runs[k].ones
-		b.runs[k].ones = ones
 	default:
-		b.replace(p, 1, run{first: p, pages: 1, bits: words, ones: ones}, true)
+		b.replace(p, 1, run{first: p, pages: 1, bits: page}, true)
 	}
 }
 

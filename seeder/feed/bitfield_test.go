@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -169,6 +170,38 @@ func TestBitfieldOfLongFeeds(t *testing.T) {
 	}); allocs > 8 {
 		t.Errorf("a long run takes %v allocations", allocs)
 	}
+}
+
+// A box keeps the bitfields of all its feeds in memory, most of them complete.
+func TestBitfieldOfCompleteFeedIsSmall(t *testing.T) {
+	const feeds = 1000
+	for _, blocks := range []uint64{1, 100, 10_000, 100_000} {
+		list := make([]*feed.Bitfield, feeds)
+		before := heap()
+		for n := range list {
+			b := new(feed.Bitfield)
+			for p := range (blocks + feed.PageBits - 1) / feed.PageBits {
+				page := make([]byte, feed.PageBits/8)
+				for i := p * feed.PageBits; i < min(blocks, (p+1)*feed.PageBits); i++ {
+					page[i%feed.PageBits/8] |= 1 << (i % 8)
+				}
+				b.SetPage(p, page)
+			}
+			list[n] = b
+		}
+		if each := (heap() - before) / feeds; each > 256 {
+			t.Errorf("the bitfield of a feed that has all its %d blocks takes %d bytes, want at most 256", blocks, each)
+		}
+		runtime.KeepAlive(list)
+	}
+}
+
+// heap returns the bytes that live.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestBitfieldRefusesOddWords(t *testing.T) {
