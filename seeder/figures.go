@@ -284,9 +284,9 @@ func (s *Seeder) feedFigures(f *api.Figures, now time.Time) {
 	defer s.mu.Unlock()
 	for _, k := range s.feeds {
 		var worst pin.Standing
-		for partner, h := range k.pins {
+		for _, h := range k.pins {
 			st := h.tracker.Standing(now)
-			of := f.Partners[partner]
+			of := f.Partners[h.partner]
 			if of.Pins == nil {
 				of.Pins = make(map[pin.State]int)
 			}
@@ -295,7 +295,7 @@ func (s *Seeder) feedFigures(f *api.Figures, now time.Time) {
 			if st.Newest.After(of.NewestHead) {
 				of.NewestHead = st.Newest
 			}
-			f.Partners[partner] = of
+			f.Partners[h.partner] = of
 			f.Pins[st.State]++
 			if st.Newest.After(f.Feeds.NewestHead) {
 				f.Feeds.NewestHead = st.Newest

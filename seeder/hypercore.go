@@ -148,7 +148,7 @@ func (s *Seeder) openTo(key feed.Key, peer [32]byte) bool {
 	if k == nil {
 		return false
 	}
-	if k.pins[identity.PartnerKey(peer)] != nil {
+	if k.of(identity.PartnerKey(peer)) != nil {
 		return true
 	}
 	for _, h := range k.pins {

@@ -122,9 +122,9 @@ func (s *Seeder) partners() (list []identity.PartnerKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.feeds {
-		for p := range k.pins {
-			if !slices.Contains(list, p) {
-				list = append(list, p)
+		for _, h := range k.pins {
+			if !slices.Contains(list, h.partner) {
+				list = append(list, h.partner)
 			}
 		}
 	}

@@ -131,7 +131,7 @@ func (s *Seeder) pinnedBy(p identity.PartnerKey) (keys []feed.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, k := range s.feeds {
-		if k.pins[p] != nil {
+		if k.of(p) != nil {
 			keys = append(keys, key)
 		}
 	}

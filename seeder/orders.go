@@ -63,7 +63,7 @@ func (s *Seeder) drop(p identity.PartnerKey) {
 	s.mu.Lock()
 	var keys []feed.Key
 	for key, k := range s.feeds {
-		if k.pins[p] != nil {
+		if k.of(p) != nil {
 			keys = append(keys, key)
 		}
 	}

@@ -17,31 +17,43 @@ import (
 // A kept is a feed that at least one partner pins.
 type kept struct {
 	feed    *store.Feed
-	pins    map[identity.PartnerKey]*held // the seeder's mutex
-	unwatch []func()                      // pinMu
+	pins    []*held  // one a partner; the seeder's mutex
+	unwatch []func() // pinMu
+}
+
+// of returns a partner's pin, or nil. The seeder's mutex is held.
+func (k *kept) of(p identity.PartnerKey) *held {
+	for _, h := range k.pins {
+		if h.partner == p {
+			return h
+		}
+	}
+	return nil
 }
 
 // A held is one partner's pin of a feed.
 type held struct {
+	partner identity.PartnerKey
 	tracker *pin.Tracker
 	charged uint64 // bytes committed in the ledger for it
 }
 
 // keep begins to keep a pinned feed: it is replicated from now on.
 func (s *Seeder) keep(p pin.Pin, f *store.Feed, charged uint64, now time.Time) *held {
-	h := &held{tracker: pin.NewTracker(p, now), charged: charged}
+	h := &held{partner: p.Partner, tracker: pin.NewTracker(p, now), charged: charged}
 	s.mu.Lock()
 	k := s.feeds[p.Feed]
 	fresh := k == nil
 	if fresh {
-		k = &kept{feed: f, pins: make(map[identity.PartnerKey]*held)}
+		k = &kept{feed: f}
 		s.feeds[p.Feed] = k
 	}
-	k.pins[p.Partner] = h
+	k.pins = append(slices.DeleteFunc(k.pins, func(old *held) bool { return old.partner == p.Partner }), h)
 	s.mu.Unlock()
 	s.exchangeFeed(p.Feed, f)
-	if fresh {
-		k.unwatch = []func(){f.Watch(func() { s.poke(p.Feed) }), s.exchange.Watch(p.Feed, func() { s.poke(p.Feed) })}
+	if key := p.Feed; fresh {
+		changed := func() { s.poke(key) }
+		k.unwatch = []func(){f.Watch(changed), s.exchange.Watch(key, changed)}
 	}
 	s.poke(p.Feed)
 	return h
@@ -181,12 +193,12 @@ func (s *Seeder) Unpin(key feed.Key, partner identity.PartnerKey) (identity.Dele
 func (s *Seeder) unpin(key feed.Key, partner identity.PartnerKey) (done identity.Deletion, err error) {
 	s.mu.Lock()
 	k := s.feeds[key]
-	if k == nil || k.pins[partner] == nil {
+	if k == nil || k.of(partner) == nil {
 		s.mu.Unlock()
 		return done, errNoPin
 	}
-	h := k.pins[partner]
-	delete(k.pins, partner)
+	h := k.of(partner)
+	k.pins = slices.DeleteFunc(k.pins, func(other *held) bool { return other == h })
 	last := len(k.pins) == 0
 	if last {
 		delete(s.feeds, key)
@@ -301,10 +313,7 @@ func (s *Seeder) look(key feed.Key, now time.Time) {
 		s.mu.Unlock()
 		return
 	}
-	pins := make([]*held, 0, len(k.pins))
-	for _, h := range k.pins {
-		pins = append(pins, h)
-	}
+	pins := slices.Clone(k.pins)
 	s.mu.Unlock()
 
 	head := pin.HeadOf(k.feed.Durable().Head)
@@ -367,7 +376,7 @@ func (s *Seeder) heldPin(key feed.Key, partner identity.PartnerKey) *held {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.feeds[key]; k != nil {
-		return k.pins[partner]
+		return k.of(partner)
 	}
 	return nil
 }
@@ -377,8 +386,8 @@ func (s *Seeder) partnersOf(key feed.Key) []identity.PartnerKey {
 	defer s.mu.Unlock()
 	var list []identity.PartnerKey
 	if k := s.feeds[key]; k != nil {
-		for p := range k.pins {
-			list = append(list, p)
+		for _, h := range k.pins {
+			list = append(list, h.partner)
 		}
 	}
 	return list
@@ -400,7 +409,7 @@ func (s *Seeder) statuses(c caller) []pin.Status {
 	s.mu.Lock()
 	keys := make([]feed.Key, 0, len(s.feeds))
 	for key, k := range s.feeds {
-		if c.operator || k.pins[c.cert.Partner] != nil {
+		if c.operator || k.of(c.cert.Partner) != nil {
 			keys = append(keys, key)
 		}
 	}
@@ -431,7 +440,7 @@ func (s *Seeder) statuses(c caller) []pin.Status {
 func (s *Seeder) Receipt(key feed.Key, partner identity.PartnerKey) (identity.Statement, error) {
 	s.mu.Lock()
 	k := s.feeds[key]
-	mine := k != nil && k.pins[partner] != nil
+	mine := k != nil && k.of(partner) != nil
 	s.mu.Unlock()
 	if !mine {
 		return identity.Statement{}, errNoPin

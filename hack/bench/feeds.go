@@ -101,12 +101,15 @@ func (p *partner) pinAll(ctx context.Context, b *boxProcess, keys []feed.Key) er
 	})
 }
 
+// settleTime is what a box gets to start, and to scrub what is little, before it is watched.
+const settleTime = 20 * time.Second
+
 // idleTime is how long a box is watched that has nothing to do.
-const idleTime = 20 * time.Second
+const idleTime = 60 * time.Second
 
 // watchIdle prints what a box costs that has nothing to do.
 func watchIdle(b *boxProcess) error {
-	time.Sleep(5 * time.Second) // it has started, and read back what is little
+	time.Sleep(settleTime) // it has started, and read back what is little
 	s, err := usage.Sample(b.cmd.Process.Pid)
 	if err != nil {
 		return err

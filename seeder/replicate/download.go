@@ -184,7 +184,7 @@ func (r *replica) askLocked(p *peer, i uint64) bool {
 		return false
 	}
 	q.sent = time.Now()
-	r.inflight[i] = q
+	note(&r.inflight, i, q)
 	p.requests[q.id] = q
 	p.s.send(p, &wire.Request{ID: q.id, Fork: q.fork, Request: feed.Request{
 		Block: &feed.BlockRequest{Index: i, Nodes: nodes},

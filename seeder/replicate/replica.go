@@ -39,21 +39,23 @@ type replica struct {
 	last     time.Time                  // mu
 	gone     bool                       // mu; removed from the Exchange
 	shunned  map[string]*shunned        // mu; by the peer's name
-	watchers map[int]func()             // mu
-	watchID  int                        // mu
+	watchers []*func()                  // mu
 	fork     uint64                     // mu; of the newest state
 	length   uint64                     // mu; of the newest state
 	bytes    uint64                     // mu; of the newest state
 }
 
 func newReplica(x *Exchange, f Feed, o Options) *replica {
-	return &replica{
-		x: x, feed: f, dk: f.Key().DiscoveryKey(), opts: o,
-		inflight: make(map[uint64]*request),
-		again:    make(map[uint64]struct{}),
-		waiters:  make(map[uint64][]chan struct{}),
-		watchers: make(map[int]func()),
+	return &replica{x: x, feed: f, dk: f.Key().DiscoveryKey(), opts: o}
+}
+
+// note puts something into a map that is made when it is needed: there are very many
+// replicas with nothing to ask for.
+func note[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = make(map[K]V)
 	}
+	(*m)[key] = value
 }
 
 func (r *replica) setOptions(o Options) {
@@ -147,7 +149,7 @@ func (r *replica) giveUpLocked(q *request) {
 // cursors of the peers have passed it. Blocks that Fetch waits for need no note.
 func (r *replica) againLocked(i uint64) {
 	if r.opts.Download {
-		r.again[i] = struct{}{}
+		note(&r.again, i, struct{}{})
 	}
 }
 
@@ -197,7 +199,7 @@ func (r *replica) fetch(ctx context.Context, indexes []uint64) error {
 		if _, asked := r.waiters[i]; !asked {
 			r.wanted = append(r.wanted, i)
 		}
-		r.waiters[i] = append(r.waiters[i], c)
+		note(&r.waiters, i, append(r.waiters[i], c))
 		waits = append(waits, c)
 	}
 	peers := slices.Clone(r.peers)
@@ -230,7 +232,7 @@ func (r *replica) forget(indexes []uint64, waits []chan struct{}) {
 	for _, i := range indexes {
 		list := slices.DeleteFunc(r.waiters[i], func(c chan struct{}) bool { return slices.Contains(waits, c) })
 		if len(list) > 0 {
-			r.waiters[i] = list
+			note(&r.waiters, i, list)
 			continue
 		}
 		delete(r.waiters, i)
@@ -275,13 +277,11 @@ func (r *replica) progress() Progress {
 func (r *replica) watch(fn func()) (stop func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.watchID++
-	id := r.watchID
-	r.watchers[id] = fn
+	r.watchers = append(r.watchers, &fn)
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.watchers, id)
+		r.watchers = slices.DeleteFunc(r.watchers, func(w *func()) bool { return w == &fn })
 	}
 }
 
@@ -293,7 +293,7 @@ func (r *replica) notify() {
 
 func (r *replica) notifyLocked() {
 	for _, fn := range r.watchers {
-		fn()
+		(*fn)()
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -51,8 +52,7 @@ type Feed struct {
 	readAt     hint                  // mu
 	frozen     *feed.ForkError       // mu
 	err        error                 // why nothing can be put any more; mu
-	watchers   map[int]func()        // mu
-	watchID    int                   // mu
+	watchers   []*func()             // mu
 }
 
 // A hint remembers where a block begins: blocks are mostly put and read in order.
@@ -67,12 +67,19 @@ func newFeed(s *Store, r *record) *Feed {
 	return f
 }
 
+// clearPendingLocked forgets what is to be committed. There are no maps then: a
+// store has very many feeds to which nothing comes.
 func (f *Feed) clearPendingLocked() {
-	f.pending = make(map[uint64]uint64)
-	f.dirty = make(map[pageID]*page)
-	f.dirtyBits = make(map[uint64]struct{})
-	f.touched = make(map[uint64]*blockFile)
+	f.pending, f.dirty, f.dirtyBits, f.touched = nil, nil, nil, nil
 	f.changed = false
+}
+
+// note puts something into a map that is made when it is needed.
+func note[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = make(map[K]V)
+	}
+	(*m)[key] = value
 }
 
 // Key returns the feed key.
@@ -118,29 +125,21 @@ func (f *Feed) Frozen() *feed.ForkError {
 func (f *Feed) Watch(fn func()) (stop func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.watchers == nil {
-		f.watchers = make(map[int]func())
-	}
-	f.watchID++
-	id := f.watchID
-	f.watchers[id] = fn
+	f.watchers = append(f.watchers, &fn)
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		delete(f.watchers, id)
+		f.watchers = slices.DeleteFunc(f.watchers, func(w *func()) bool { return w == &fn })
 	}
 }
 
 // tell calls the watchers, without locks.
 func (f *Feed) tell() {
 	f.mu.Lock()
-	fns := make([]func(), 0, len(f.watchers))
-	for _, fn := range f.watchers {
-		fns = append(fns, fn)
-	}
+	watchers := slices.Clone(f.watchers)
 	f.mu.Unlock()
-	for _, fn := range fns {
-		fn()
+	for _, fn := range watchers {
+		(*fn)()
 	}
 }
 

@@ -25,7 +25,7 @@ func (f *Feed) loadBitsLocked() error {
 	// A commit that a crash cut in two may have left bits of blocks that its head
 	// would have brought. They must not come back when the head grows.
 	for _, number := range dropFrom(bits, f.durable.Head.Length) {
-		f.dirtyBits[number] = struct{}{}
+		note(&f.dirtyBits, number, struct{}{})
 	}
 	f.bits = bits
 	f.contiguous = bits.NextUnset(0)
@@ -80,7 +80,7 @@ func (f *Feed) recountLocked() {
 // dropLocked takes a block of n bytes out of the durable view.
 func (f *Feed) dropLocked(i, n uint64) {
 	f.bits.Set(i, false)
-	f.dirtyBits[i/feed.PageBits] = struct{}{}
+	note(&f.dirtyBits, i/feed.PageBits, struct{}{})
 	f.contiguous = min(f.contiguous, i)
 	f.blocks--
 	f.bytes -= min(n, f.bytes)

@@ -99,7 +99,8 @@ func (m *mender) page(id pageID) *page {
 	case err == nil:
 	case errors.Is(err, ErrDamaged):
 		p = &page{id: id}
-		m.f.dirty[id], m.f.changed = p, true
+		note(&m.f.dirty, id, p)
+		m.f.changed = true
 		m.f.recent.forget()
 	default:
 		p, m.err = &page{id: id}, err
@@ -124,7 +125,8 @@ func (m *mender) set(n feed.Node) bool {
 		return false
 	}
 	p.set(slot, n)
-	m.f.dirty[id], m.f.changed = p, true
+	note(&m.f.dirty, id, p)
+	m.f.changed = true
 	return true
 }
 
@@ -242,7 +244,7 @@ func (m *mender) empty(id pageID, at uint64) {
 		index := id.index(slot)
 		if p.has(slot) && index != at && feed.LeftSpan(index) >= feed.LeftSpan(at) && feed.RightSpan(index) <= feed.RightSpan(at) && feed.Depth(index) < feed.Depth(at) {
 			p.unset(slot)
-			m.f.dirty[id] = p
+			note(&m.f.dirty, id, p)
 		}
 	}
 }

@@ -59,10 +59,14 @@ func (c *pageCache) put(k cacheKey, p *page) {
 	}
 	c.pages[k] = c.used.PushFront(cached{k, p})
 	for c.used.Len() > maxCachedPages {
-		old := c.used.Remove(c.used.Back()).(cached)
-		delete(c.pages, old.key)
-		old.key.feed.recent[old.key.id.level].CompareAndSwap(old.page, nil)
+		c.dropLocked(c.used.Back())
 	}
+}
+
+func (c *pageCache) dropLocked(e *list.Element) {
+	old := c.used.Remove(e).(cached)
+	delete(c.pages, old.key)
+	old.key.feed.recent[old.key.id.level].CompareAndSwap(old.page, nil)
 }
 
 // forget drops all pages of a feed.
@@ -71,8 +75,7 @@ func (c *pageCache) forget(f *Feed) {
 	defer c.mu.Unlock()
 	for k, e := range c.pages {
 		if k.feed == f {
-			c.used.Remove(e)
-			delete(c.pages, k)
+			c.dropLocked(e)
 		}
 	}
 }
@@ -182,7 +185,7 @@ func (f *Feed) setNodesLocked(nodes []feed.Node) error {
 		if p.holds(slot, n) {
 			continue
 		}
-		f.dirty[id] = p
+		note(&f.dirty, id, p)
 		p.set(slot, *n)
 	}
 	return nil

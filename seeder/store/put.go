@@ -140,8 +140,8 @@ func (f *Feed) putBlockLocked(i uint64, value []byte) error {
 }
 
 func (f *Feed) notePutLocked(i, size uint64) {
-	f.pending[i] = size
-	f.dirtyBits[i/feed.PageBits] = struct{}{}
+	note(&f.pending, i, size)
+	note(&f.dirtyBits, i/feed.PageBits, struct{}{})
 	f.changed = true
 }
 
@@ -159,7 +159,7 @@ func (f *Feed) writeLocked(g *generation, offset uint64, value []byte) error {
 		if file, err = f.s.files.acquire(f.dk, g.number, true); err != nil {
 			return count(&f.s.failures.write, err)
 		}
-		f.touched[g.number] = file
+		note(&f.touched, g.number, file)
 	}
 	return f.s.files.write(file, value, int64(offset-g.firstByte))
 }

@@ -38,6 +38,7 @@ func (s *Store) Scrub(ctx context.Context, bytesPerSecond int, report func(Damag
 	var errs []error
 	for _, f := range s.all() {
 		err := f.scrub(ctx, limit, report)
+		s.pages.forget(f) // a scrub looks at all pages once: they are not what is used most
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
