@@ -154,3 +154,8 @@ func PackIDs(payload []byte) ([]ChunkID, error) {
 	}
 	return ids, nil
 }
+
+// PackOf makes the payload of a pack with one chunk, in buf's room if it has that.
+func PackOf(buf, chunk []byte) []byte {
+	return appendPack(buf[:0], 0, []slot{{length: uint32(len(chunk))}}, chunk)
+}

@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -45,8 +46,6 @@ type packDirectory struct {
 // appendPack appends the payload of a pack. chunks are the chunks one after the
 // other. It compresses them together: small files compress far better that way.
 func appendPack(b []byte, previous uint64, slots []slot, chunks []byte) []byte {
-	encoder := encoders.Get().(*zstd.Encoder)
-	defer encoders.Put(encoder)
 	b = compact.AppendUint(b, previous)
 	encoding := len(b)
 	b = append(b, packZstd)
@@ -58,13 +57,66 @@ func appendPack(b []byte, previous uint64, slots []slot, chunks []byte) []byte {
 	body := len(b)
 	// What does not compress becomes a little longer: with room for it nothing is copied.
 	b = slices.Grow(b, len(chunks)+len(chunks)/512+64)
-	b = encoder.EncodeAll(chunks, b)
-	if len(b)-body >= len(chunks) {
+	if compressible(chunks) {
+		encoder := encoders.Get().(*zstd.Encoder)
+		b = encoder.EncodeAll(chunks, b)
+		encoders.Put(encoder)
+	}
+	if n := len(b) - body; n == 0 || n >= len(chunks) {
 		b[encoding] = packRaw
 		b = append(b[:body], chunks...)
 	}
 	return b
 }
+
+// A pack is sampled before it is compressed, since pictures, films and archives do not
+// compress, and to try that costs more than their hashes.
+const (
+	samples    = 32
+	sampleSize = 1 << 10 // of a window; all together are a 32nd of a full pack
+	// noiseBits is the entropy of a byte, in bits, from which on a window counts as noise:
+	// so many random bytes have 7.8.
+	noiseBits = 7.5
+	// worthBits is how many bits of entropy all windows together must lack: that one of them
+	// has text in it is enough.
+	worthBits = 3
+)
+
+// compressible reports whether some windows of the chunks have bytes that are not random.
+func compressible(chunks []byte) bool {
+	if len(chunks) < 4*samples*sampleSize {
+		return true // it is tried soon enough
+	}
+	lacking := 0.0
+	for i := range samples {
+		at := i * (len(chunks) - sampleSize) / (samples - 1)
+		if bits := entropy(chunks[at : at+sampleSize]); bits < noiseBits {
+			lacking += 8 - bits
+		}
+	}
+	return lacking >= worthBits
+}
+
+// entropy returns the bits that a byte of a window has by the counts of its values (Shannon).
+func entropy(window []byte) float64 {
+	var counts [256]int
+	for _, v := range window {
+		counts[v]++
+	}
+	sum := 0.0
+	for _, n := range counts {
+		sum += timesLog[n]
+	}
+	return math.Log2(sampleSize) - sum/sampleSize
+}
+
+// timesLog are n log₂ n.
+var timesLog = func() (t [sampleSize + 1]float64) {
+	for n := 1; n < len(t); n++ {
+		t[n] = float64(n) * math.Log2(float64(n))
+	}
+	return t
+}()
 
 // decodePackDirectory reads the front of a pack; the chunks stay compressed.
 func decodePackDirectory(payload []byte) (*packDirectory, error) {
@@ -174,7 +226,8 @@ func (p *pack) content(slot uint32) []byte {
 }
 
 var encoders = sync.Pool{New: func() any {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(maxPack), zstd.WithLowerEncoderMem(true))
+	// What has no matches may still be worth it: base64 of pictures in mail loses a quarter.
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(maxPack), zstd.WithLowerEncoderMem(true), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		panic("space: " + err.Error()) // only for impossible options
 	}
