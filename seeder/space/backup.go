@@ -87,6 +87,8 @@ type BackupResult struct {
 	// NewChunks and NewBytes count content that was in no feed yet (tree objects too).
 	NewChunks, NewBytes uint64
 	Blocks, StoredBytes uint64 // appended
+	// DataFrom to DataTo, without it, are the blocks of these with contents of files alone.
+	DataFrom, DataTo uint64
 }
 
 // Backup takes a snapshot of a folder. What the feeds of the space have already
@@ -128,6 +130,7 @@ func Backup(ctx context.Context, o BackupOptions) (*BackupResult, error) {
 		FilesRead: b.filesRead.Load(), BytesRead: b.bytesRead.Load(), CutBytes: b.cutBytes.Load(), Changed: b.changed.Load(),
 		NewChunks: b.writer.newChunks.Load(), NewBytes: b.writer.newBytes.Load(),
 		Blocks: b.writer.blocks.Load(), StoredBytes: b.writer.storedBytes.Load(),
+		DataFrom: b.writer.data.from, DataTo: b.writer.data.to,
 	}
 	if n := snapshot.Totals.Unreadable; n > 0 {
 		return result, &PartialError{"backing up", n}
@@ -186,6 +189,7 @@ func (b *backup) write(ctx context.Context, feed Feed, parent *Snapshot, previou
 		return nil, err
 	}
 	defer spool.close()
+	b.writer.beginData()
 	if err := b.walkFolder(ctx, spool, parent, root, workers); err != nil {
 		return nil, err
 	}

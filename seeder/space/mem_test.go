@@ -70,6 +70,7 @@ type memoryLog struct {
 	blocks  [][]byte
 	appends int
 	fail    func(blocks int) error // when not nil, asked before each Append
+	lose    func() error           // when not nil, asked before an Append is durable; an error loses it
 }
 
 func (l *memoryLog) Key() feed.Key { return l.key }
@@ -80,20 +81,33 @@ func (l *memoryLog) Length() uint64 {
 	return uint64(len(l.blocks))
 }
 
-func (l *memoryLog) Append(_ context.Context, blocks [][]byte) (uint64, error) {
+func (l *memoryLog) Append(_ context.Context, first uint64, blocks [][]byte) (func() error, error) {
 	if l.fail != nil {
 		if err := l.fail(len(blocks)); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := uint64(len(l.blocks))
+	if n := len(l.blocks); uint64(n) != first {
+		return nil, fmt.Errorf("%d blocks, not %d", n, first)
+	}
 	for _, b := range blocks {
 		l.blocks = append(l.blocks, bytes.Clone(b))
 	}
 	l.appends++
-	return first, nil
+	return func() error {
+		if l.lose == nil {
+			return nil
+		}
+		err := l.lose()
+		if err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.blocks = l.blocks[:min(uint64(len(l.blocks)), first)]
+		}
+		return err
+	}, nil
 }
 
 // A world is a space with a device, and a folder to back up.

@@ -77,6 +77,34 @@ func TestBackupInterrupted(t *testing.T) {
 	}
 }
 
+// What was appended and did not reach the disk is in no index, and is stored anew.
+func TestBackupLosesWhatWasNotDurable(t *testing.T) {
+	w := newWorld(t)
+	for i := range 40 {
+		w.write(fmt.Sprintf("d%d/f%d", i%7, i), randomBytes(uint64(i), 700_000+i*1000))
+	}
+	waits := 0
+	w.log.lose = func() error {
+		if waits++; waits == 2 {
+			return errKilled
+		}
+		return nil
+	}
+	if _, err := space.Backup(t.Context(), w.options()); !errors.Is(err, errKilled) {
+		t.Fatalf("Backup = %v, want %v", err, errKilled)
+	}
+	if covered, _ := w.index.Covered(w.log.key); covered != w.log.Length() || covered == 0 {
+		t.Fatalf("the index covers %d blocks, and the feed has %d", covered, w.log.Length())
+	}
+	s := w.backup().Snapshot
+	for id, n := range w.chunksOf(w.log) {
+		if n != 1 {
+			t.Errorf("chunk %s is stored %d times", id, n)
+		}
+	}
+	sameListing(t, listing(t, w.source), listing(t, w.restore(s)))
+}
+
 // A cancelled backup keeps what was sealed, and ends.
 func TestBackupCancelled(t *testing.T) {
 	w := newWorld(t)
@@ -332,7 +360,7 @@ func TestSecondWriter(t *testing.T) {
 	w := newWorld(t)
 	w.write("a", randomBytes(1, 10<<20))
 	o := w.options()
-	o.Opened = func(string) { _, _ = w.log.Append(t.Context(), [][]byte{make([]byte, 520)}) }
+	o.Opened = func(string) { _, _ = w.log.Append(t.Context(), w.log.Length(), [][]byte{make([]byte, 520)}) }
 	if _, err := space.Backup(t.Context(), o); err == nil {
 		t.Error("no error")
 	}

@@ -14,10 +14,10 @@ type Log interface {
 	Length() uint64
 	// Fork returns the fork of the head that Append extends.
 	Fork() uint64
-	// Append stores blocks, already sealed for the indexes from Length on, and
-	// returns the index of the first. They are durable when it returns. It does
-	// not retain the slices.
-	Append(ctx context.Context, blocks [][]byte) (first uint64, err error)
+	// Append stores blocks, already sealed for the indexes from first on, which must be
+	// the next. They are durable, and count in Length, once durable has returned nil;
+	// more may be appended meanwhile. It does not retain the slices.
+	Append(ctx context.Context, first uint64, blocks [][]byte) (durable func() error, err error)
 }
 
 // Blocks reads stored blocks of feeds, this device's and others; it may fetch

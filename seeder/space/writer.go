@@ -36,6 +36,8 @@ type packWriter struct {
 	open *outPack   // mu
 	next uint64     // block of the next pack to be opened; mu
 	kind kind       // of packs to be opened; mu
+	// data is where the packs with contents of files begin and end.
+	data struct{ from, to uint64 } // mu
 
 	pendingMu sync.Mutex
 	pending   map[ChunkID]Location // chunks of packs that are not in the log; pendingMu
@@ -154,11 +156,18 @@ func (w *packWriter) addBlock(ctx context.Context, k kind, payload []byte) (bloc
 	return p.block, send(ctx, w.queue, p)
 }
 
+// beginData says that packs from now on hold contents of files.
+func (w *packWriter) beginData() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.data.from = w.next
+}
+
 // beginTrees closes the open pack; those from now on hold tree objects.
 func (w *packWriter) beginTrees(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.kind = kindTree
+	w.kind, w.data.to = kindTree, w.next
 	return w.closePackLocked(ctx)
 }
 
@@ -220,13 +229,19 @@ func (w *packWriter) seal(p *outPack, b []byte) {
 	close(p.done)
 }
 
-// appendPacks appends the queued packs, a few MiB at a time.
+// appendPacks appends the queued packs, a few MiB at a time. While one group is
+// brought to the disk, the next one is gathered and appended.
 func (w *packWriter) appendPacks(ctx context.Context) error {
 	var group []*outPack
 	bytes := 0
+	last := func() error { return nil } // waits for the group that was appended last
+	end := func(ctx context.Context) error {
+		wait, err := w.appendGroup(ctx, group)
+		return errors.Join(last(), err, wait())
+	}
 	// What is sealed when a backup is cancelled is worth keeping: the next one goes on after it.
 	cancelled := func() error {
-		return errors.Join(context.Cause(ctx), w.appendGroup(context.WithoutCancel(ctx), group))
+		return errors.Join(context.Cause(ctx), end(context.WithoutCancel(ctx)))
 	}
 	for {
 		var p *outPack
@@ -237,7 +252,7 @@ func (w *packWriter) appendPacks(ctx context.Context) error {
 			return cancelled()
 		}
 		if !ok {
-			return w.appendGroup(ctx, group)
+			return end(ctx)
 		}
 		select {
 		case <-p.done:
@@ -248,32 +263,47 @@ func (w *packWriter) appendPacks(ctx context.Context) error {
 		if bytes += len(p.stored); bytes < appendBytes {
 			continue
 		}
-		if err := w.appendGroup(ctx, group); err != nil {
-			return err
+		wait, err := w.appendGroup(ctx, group)
+		if err := errors.Join(last(), err); err != nil {
+			return errors.Join(err, wait())
 		}
-		group, bytes = group[:0], 0
+		group, bytes, last = nil, 0, wait
 	}
 }
 
-func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) error {
+// appendGroup appends packs. Once wait has returned nil, they are on the disk and the
+// index knows them; also after an error it may be called.
+func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) (wait func() error, err error) {
+	nothing := func() error { return nil }
 	if len(group) == 0 {
-		return nil
+		return nothing, nil
 	}
 	blocks := make([][]byte, len(group))
 	for i, p := range group {
 		blocks[i] = p.stored
 		w.storedBytes.Add(uint64(len(p.stored)))
 	}
-	if length := w.log.Length(); length != group[0].block {
-		return fmt.Errorf("appending to feed %s: it has %d blocks, not %d: something else writes it", feedName(w.log.Key()), length, group[0].block)
-	}
-	first, err := w.log.Append(ctx, blocks)
+	explain := func(err error) error { return fmt.Errorf("appending to feed %s: %w", feedName(w.log.Key()), err) }
+	durable, err := w.log.Append(ctx, group[0].block, blocks)
 	if err != nil {
-		return fmt.Errorf("appending to feed %s: %w", feedName(w.log.Key()), err)
+		return nothing, explain(err)
 	}
-	if first != group[0].block {
-		return fmt.Errorf("appending to feed %s: the blocks became %d and following, not %d: something else writes it", feedName(w.log.Key()), first, group[0].block)
+	for _, p := range group {
+		if cap(p.stored) >= storedPack {
+			leave(w.spare, p.stored)
+		}
+		p.stored = nil
 	}
+	return func() error {
+		if err := durable(); err != nil {
+			return explain(err)
+		}
+		return w.indexGroup(group)
+	}, nil
+}
+
+// indexGroup puts the chunks of packs that are in the log into the index.
+func (w *packWriter) indexGroup(group []*outPack) error {
 	w.blocks.Add(uint64(len(group)))
 	for _, p := range group {
 		ids := make([]ChunkID, len(p.slots))
@@ -288,10 +318,6 @@ func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) error {
 			delete(w.pending, id) // the index knows it now
 		}
 		w.pendingMu.Unlock()
-		if cap(p.stored) >= storedPack {
-			leave(w.spare, p.stored)
-		}
-		p.stored, p.slots = nil, nil
 	}
 	return nil
 }

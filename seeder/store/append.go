@@ -17,37 +17,61 @@ import (
 // store takes nothing in until it is opened anew, and what is there then shows
 // whether it was. ctx ends Append only before it has begun.
 func (f *Feed) Append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first uint64, err error) {
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	if first, err = f.append(ctx, blocks, sign); err != nil {
-		return 0, fmt.Errorf("appending to feed %s: %w", f.dk, err)
+	first, durable, err := f.Extend(ctx, blocks, sign)
+	if err == nil {
+		err = durable()
+	}
+	if err != nil {
+		return 0, err
 	}
 	return first, nil
 }
 
-func (f *Feed) append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first uint64, err error) {
+// Extend is [Feed.Append] without its wait for the disk, so that the next blocks can be
+// made meanwhile: the blocks are durable, and visible to others, once durable has
+// returned nil, and so are those of earlier calls. It waits only while much is not
+// durable yet. An error of durable is one of the disk.
+func (f *Feed) Extend(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first uint64, durable func() error, err error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	explain := func(err error) error { return fmt.Errorf("appending to feed %s: %w", f.dk, err) }
+	first, commit, err := f.extend(ctx, blocks, sign)
+	if err != nil {
+		return 0, nil, explain(err)
+	}
+	return first, func() error {
+		err := f.s.commits.await(context.WithoutCancel(ctx), commit)
+		if err == nil {
+			err = f.broken()
+		}
+		if err != nil {
+			return explain(err)
+		}
+		return nil
+	}, nil
+}
+
+func (f *Feed) extend(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (first, commit uint64, err error) {
 	st := f.State()
 	first = st.Head.Length
 	if len(blocks) == 0 {
-		return first, ctx.Err()
+		return first, 0, ctx.Err()
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	nodes, err := grow(&st, blocks, sign)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	f.mu.Lock()
 	grown, err := f.appendLocked(first, blocks, nodes, &st)
 	f.mu.Unlock()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if err := f.s.commits.added(f, grown); err != nil {
-		return 0, err
-	}
-	return first, f.Flush(context.WithoutCancel(ctx))
+	commit, err = f.s.commits.added(f, grown)
+	return first, commit, err
 }
 
 // grow appends blocks to a state, and returns the new tree nodes.
@@ -129,7 +153,7 @@ func (f *Feed) SetManifest(m *feed.Manifest) error {
 
 // commitNow commits what changed in the feed, and waits for it.
 func (f *Feed) commitNow() error {
-	if err := f.s.commits.added(f, load{}); err != nil {
+	if _, err := f.s.commits.added(f, load{}); err != nil {
 		return err
 	}
 	return f.Flush(context.Background())

@@ -46,12 +46,14 @@ func newCommitter(s *Store) *committer {
 }
 
 // added notes that a feed has something to commit, and waits while there is too much.
-func (c *committer) added(f *Feed, n load) error {
+// It returns the number of the commit with which all of that is durable.
+func (c *committer) added(f *Feed, n load) (commit uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return c.err
+		return 0, c.err
 	}
+	commit = c.begun + 1
 	c.dirty[f] = struct{}{}
 	c.waits.add(n)
 	if c.timer == nil {
@@ -63,7 +65,7 @@ func (c *committer) added(f *Feed, n load) error {
 	for c.err == nil && c.tooMuchLocked() {
 		c.changed.Wait()
 	}
-	return c.err
+	return commit, c.err
 }
 
 func (c *committer) tooMuchLocked() bool {
@@ -81,6 +83,18 @@ func (c *committer) nowDue() {
 
 // flush waits until all that was put before is committed.
 func (c *committer) flush(ctx context.Context) error {
+	c.mu.Lock()
+	want := c.begun // a commit under way may hold what was put
+	if len(c.dirty) > 0 {
+		want++
+	}
+	c.mu.Unlock()
+	return c.await(ctx, want)
+}
+
+// await waits until a commit has ended, which is one that has begun or that something
+// waits for.
+func (c *committer) await(ctx context.Context, want uint64) error {
 	stop := context.AfterFunc(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -89,11 +103,9 @@ func (c *committer) flush(ctx context.Context) error {
 	defer stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	want := c.begun // a commit under way may hold what was put
-	if len(c.dirty) > 0 {
+	if want > c.begun {
 		c.urgent = true
 		c.changed.Broadcast()
-		want++
 	}
 	for c.err == nil && c.done < want && ctx.Err() == nil {
 		c.changed.Wait()

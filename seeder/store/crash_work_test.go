@@ -106,6 +106,32 @@ func (j *job) append(f storetest.Feed, w *storetest.Writer, blocks ...[]byte) er
 	return nil
 }
 
+// extend appends groups of blocks, and waits for the disk when all are appended.
+func (j *job) extend(f storetest.Feed, w *storetest.Writer, groups ...[][]byte) error {
+	p := j.model.feeds[w.Key]
+	var waits []func() error
+	var heads []feed.Head
+	for _, blocks := range groups {
+		w.Append(blocks...)
+		j.note(w)
+		_, durable, err := f.Extend(testContext, blocks, w.Sign)
+		if err != nil {
+			return err
+		}
+		waits, heads = append(waits, durable), append(heads, w.Head)
+	}
+	for k, durable := range waits {
+		if err := durable(); err != nil {
+			return err
+		}
+		for i := p.head.Length; i < heads[k].Length; i++ {
+			p.held[i] = true
+		}
+		p.head = heads[k]
+	}
+	return nil
+}
+
 func (j *job) run(t *testing.T) error {
 	r := rand.New(rand.NewPCG(7, 7))
 	own, other, third := storetest.NewWriter(1), storetest.NewWriter(2), storetest.NewWriter(3)
@@ -125,6 +151,9 @@ func (j *job) run(t *testing.T) error {
 			return j.follow(f, other, 7, 3, 4, 19)
 		},
 		func() error { return j.append(g, own, storetest.RandomBlocks(r, 3, 9000)...) },
+		func() error {
+			return j.extend(g, own, storetest.RandomBlocks(r, 2, 9000), storetest.RandomBlocks(r, 1, 9000), storetest.RandomBlocks(r, 2, 9000))
+		},
 		func() error {
 			other.Append(storetest.RandomBlocks(r, 10, 600)...)
 			return j.follow(f, other, 29, 0, 1, 2, 11, 12, 13)

@@ -35,7 +35,7 @@ func (f *Feed) Put(b *feed.Batch) error {
 	f.mu.Unlock()
 	f.putting.RUnlock()
 	// What an error left half done is verified all the same, and can be committed.
-	if waited := f.s.commits.added(f, grown); err == nil {
+	if _, waited := f.s.commits.added(f, grown); err == nil {
 		err = waited
 	}
 	if err != nil {
@@ -55,6 +55,11 @@ func (f *Feed) Flush(ctx context.Context) error {
 	if err := f.s.commits.flush(ctx); err != nil {
 		return fmt.Errorf("syncing feed %s: %w", f.dk, err)
 	}
+	return f.broken()
+}
+
+// broken returns why nothing can be put any more, or nil.
+func (f *Feed) broken() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err

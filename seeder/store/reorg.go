@@ -47,7 +47,7 @@ func (f *Feed) quiet(fn func() error) error {
 			return f.err
 		}
 		f.mu.Unlock()
-		err := f.s.commits.added(f, load{})
+		_, err := f.s.commits.added(f, load{})
 		if err == nil {
 			err = f.s.commits.flush(context.Background())
 		}

@@ -30,6 +30,8 @@ type backupResult struct {
 	Missing   uint64     `json:"missing"`   // entries that could not be read
 	Boxes     []delivery `json:"boxes"`
 	Warnings  []string   `json:"warnings,omitempty"`
+
+	dataFrom, dataTo uint64 // of Blocks, those with contents of files
 }
 
 func backupCommand() cli.Command {
@@ -152,6 +154,7 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	r.Time, r.Snapshot, r.Files, r.Bytes = result.Snapshot.Time, result.Snapshot.Ref.Block, t.Files, t.Bytes
 	r.FilesRead, r.ReadBytes = result.FilesRead, result.BytesRead
 	r.Blocks, r.Stored = result.Blocks, result.StoredBytes
+	r.dataFrom, r.dataTo = result.DataFrom, result.DataTo
 	return nil
 }
 
@@ -203,7 +206,7 @@ func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 		return &cli.Error{Code: cli.Partly, Err: fmt.Errorf("%d of %d boxes do not have everything yet", behind, len(sp.Boxes)), Hint: hint}
 	}
 	if !keep {
-		if err := own.clearData(ctx, keys); err != nil {
+		if err := own.clearData(ctx, keys, r.dataFrom, r.dataTo); err != nil {
 			return err
 		}
 	}

@@ -53,16 +53,25 @@ func (f *ownFeed) Length() uint64 { return f.Durable().Head.Length }
 // Fork returns the fork that Append extends.
 func (f *ownFeed) Fork() uint64 { return f.Durable().Head.Fork }
 
-// Append appends sealed blocks, durably.
-func (f *ownFeed) Append(ctx context.Context, blocks [][]byte) (uint64, error) {
-	return f.Feed.Append(ctx, blocks, func(h feed.Head) (feed.Head, error) {
+// Append appends blocks that were sealed for the indexes from first on, which must be
+// the next; they are durable once durable has returned nil.
+func (f *ownFeed) Append(ctx context.Context, first uint64, blocks [][]byte) (durable func() error, err error) {
+	if n := f.State().Head.Length; n != first {
+		return nil, fmt.Errorf("feed %s has %d blocks, not %d: something else writes it", f.Key().DiscoveryKey(), n, first)
+	}
+	_, durable, err = f.Extend(ctx, blocks, func(h feed.Head) (feed.Head, error) {
 		return feed.Sign(f.Key(), f.manifest, f.private, h)
 	})
+	return durable, err
 }
 
 // clearData drops the blocks with contents of files, which boxes keep, so that a
-// backup does not take the place twice. What browsing needs stays.
-func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys) error {
+// backup does not take the place twice. What browsing needs stays. Blocks dataFrom to
+// dataTo are known to be such; others are looked at.
+func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys, dataFrom, dataTo uint64) error {
+	if err := f.Clear(dataFrom, dataTo); err != nil {
+		return err
+	}
 	var stored []byte
 	var from, to uint64 // a run of blocks with data
 	flush := func() error {

@@ -102,6 +102,33 @@ func appended(t *testing.T, b *bench) {
 	Check(t, b, w)
 }
 
+// Of several appends that are not durable yet, none is durable without those before it.
+func extended(t *testing.T, b *bench) {
+	w := fresh(9, 0, 0)
+	f := b.create(w.Key)
+	must(t, f.SetManifest(w.Manifest))
+	var waits []func() error
+	for i := range byte(5) {
+		more := [][]byte{{i}, bytes.Repeat([]byte{i}, 3<<20)}
+		w.Append(more...)
+		first, durable, err := f.Extend(t.Context(), more, w.Sign)
+		must(t, err)
+		if first != 2*uint64(i) || f.State().Head.Hash != w.Head.Hash {
+			t.Fatalf("blocks from %d, head %+v, want %d, %+v", first, f.State().Head, 2*i, w.Head)
+		}
+		waits = append(waits, durable)
+	}
+	for _, i := range []int{2, 0, 4} {
+		must(t, waits[i]())
+		n := uint64(2*i + 2)
+		if f.Durable().Head.Length < n || f.Contiguous() < n {
+			t.Errorf("%d blocks are durable, %d of them in a row, want %d", f.Durable().Head.Length, f.Contiguous(), n)
+		}
+	}
+	b.reopen()
+	Check(t, b, w)
+}
+
 func twoViews(t *testing.T, b *bench) {
 	w := fresh(4, 3, 100)
 	f := b.create(w.Key)

@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(*testing.T) Store, reopen func(*testing.T, Stor
 		{"what is put in order", putInOrder},
 		{"what is put in any order", putInAnyOrder},
 		{"what is appended", appended},
+		{"what is appended before the last is durable", extended},
 		{"two views", twoViews},
 		{"watchers", watchers},
 		{"a feed that is cleared", cleared},

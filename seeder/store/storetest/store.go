@@ -26,6 +26,7 @@ type Feed interface {
 	Flush(context.Context) error
 	SetManifest(*feed.Manifest) error
 	Append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (uint64, error)
+	Extend(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (uint64, func() error, error)
 	Clear(start, end uint64) error
 	Watch(fn func()) (stop func())
 	Freeze(*feed.ForkError) error
