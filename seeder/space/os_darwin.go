@@ -22,3 +22,6 @@ func syncFiles(*os.Root) error { return nil }
 
 // syncFile makes a file durable.
 func syncFile(f *os.File) error { return f.Sync() }
+
+// startSync does nothing: [syncFile] syncs each file.
+func startSync(*os.File) {}

@@ -206,12 +206,16 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	}
 	var file *os.File
 	var open *fileJob
+	var written int // to file
 	closeFile := func() error {
 		if file == nil {
 			return nil
 		}
+		if written >= startSize {
+			startSync(file)
+		}
 		err := errors.Join(syncFile(file), file.Close())
-		file = nil
+		file, written = nil, 0
 		return err
 	}
 	defer func() { _ = closeFile() }() // after an error
@@ -237,6 +241,7 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 		if err := writeSparse(file, content, int64(p.offset), int64(p.job.size)); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
+		written += len(content)
 		r.mu.Lock()
 		r.result.Bytes += uint64(len(content))
 		r.mu.Unlock()
@@ -244,6 +249,11 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	}
 	return closeFile()
 }
+
+// startSize is how much of a file is worth a write of its own, before the sync of all files:
+// the disk has something to do then while blocks come in. Small ones are better
+// written together.
+const startSize = 256 << 10
 
 // holeSize is the smallest run of zeros, and its alignment, that is worth a hole.
 const holeSize = 4096
