@@ -98,7 +98,7 @@ func (r *Reader) Open(key feed.Key) {
 	}
 	f := &reading{remote: newRemote(key), asked: make(map[uint64]*ask)}
 	r.feeds[key] = f
-	r.exchange.Add(f.remote, replicate.Options{Shun: true})
+	r.exchange.Add(f.remote, replicate.Options{Shun: true, Keeps: true})
 }
 
 // Forks returns the feeds of which boxes have shown two histories: nothing more is

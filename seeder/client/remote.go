@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -84,7 +83,7 @@ func (r *remote) Put(b *feed.Batch) error {
 		}
 	}
 	if b.Block != nil {
-		r.blocks[b.Block.Index] = bytes.Clone(b.Block.Value)
+		r.blocks[b.Block.Index] = b.Block.Value // ours: see replicate.Options.Keeps
 	}
 	fns := make([]func(), 0, len(r.watch))
 	for _, fn := range r.watch {

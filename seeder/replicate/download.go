@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -237,6 +238,9 @@ func (p *peer) onData(d *wire.Data) error {
 // keeper. An error ends the session.
 func (p *peer) keepSmall(a answer) error {
 	if a.d.Block != nil {
+		if p.r.keeps { // it is in the frame's buffer
+			a.d.Block.Value = bytes.Clone(a.d.Block.Value)
+		}
 		a.d.Block.HashBlock()
 	}
 	return p.keep(a)

@@ -31,7 +31,8 @@ type Feed interface {
 	Bits(fn func(*feed.Bitfield))
 	// Block appends the stored bytes of block i to buf[:0].
 	Block(i uint64, buf []byte) ([]byte, error)
-	// Put stores a verified batch; it keeps nothing of the batch's block value.
+	// Put stores a verified batch; it keeps nothing of the batch's block value, but
+	// for [Options.Keeps].
 	Put(*feed.Batch) error
 	// Watch calls fn after every change of what is synced. fn must not block.
 	Watch(fn func()) (stop func())
@@ -73,6 +74,9 @@ type Options struct {
 	// not verify: [Exchange.Fetch] asks that peer no more for it, also on other sessions. It
 	// is for those who soon know whether they get a block; what they miss may come back.
 	Shun bool
+	// Keeps says that the feed retains the value of a block that is put, which nobody
+	// else uses then. It is not changed by another Add.
+	Keeps bool
 	// Admit is asked before a new head is stored; its error refuses the head,
 	// which is then tried again when the peer announces another one or after
 	// [Exchange.Retry]. done is called afterwards and says whether the head was

@@ -172,7 +172,9 @@ func (s *session) keep() {
 func (s *session) keepOne(a answer) {
 	value := a.d.Block.Value
 	err := a.p.keep(a)
-	s.x.recycle(value)
+	if !a.p.r.keeps {
+		s.x.recycle(value)
+	}
 	s.mu.Lock()
 	s.keptLocked(len(value))
 	s.work.Broadcast()

@@ -18,6 +18,8 @@ type replica struct {
 	x    *Exchange
 	feed Feed
 	dk   feed.DiscoveryKey
+	// keeps says that the feed retains the values of blocks: see [Options.Keeps].
+	keeps bool
 
 	// apply makes one step of "verify against the state, then store", so that
 	// two sessions cannot extend the same state. Blocks are hashed before it is taken.
@@ -46,7 +48,7 @@ type replica struct {
 }
 
 func newReplica(x *Exchange, f Feed, o Options) *replica {
-	return &replica{x: x, feed: f, dk: f.Key().DiscoveryKey(), opts: o}
+	return &replica{x: x, feed: f, dk: f.Key().DiscoveryKey(), keeps: o.Keeps, opts: o}
 }
 
 // note puts something into a map that is made when it is needed: there are very many
