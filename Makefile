@@ -42,8 +42,9 @@ test: ## run all tests
 	$(GO) test ./...
 
 .PHONY: test-root
-test-root: ## the tests that become another user, mount full and read-only disks, flash a loop device, and give a box a data disk; as root, on Linux
+test-root: ## the tests that become another user, mount full, small, and read-only disks, flash a loop device, and give a box a data disk; as root, on Linux
 	$(GO) test ./seeder/store -mounts
+	$(GO) test ./seeder/cmd/cobox -run TestStoriesOfDisks -mounts -count=1
 	$(GO) test ./image/flash -loop
 	$(GO) test ./appliance/boot -run Case59 -count=1
 	$(GO) test ./hack/rig/disk -disks -count=1 -timeout 20m

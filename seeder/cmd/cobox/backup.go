@@ -13,6 +13,7 @@ import (
 	"cobox/seeder/cli"
 	"cobox/seeder/durable"
 	"cobox/seeder/space"
+	"cobox/seeder/store"
 )
 
 // A backupResult is what "cobox backup -json" prints.
@@ -48,7 +49,9 @@ behind; it is brought up to date by the next backup.
 	cobox backup documents
 
 Contents that all boxes have signed for are dropped from this computer's own
-store, unless -keep is given.`,
+store, unless -keep is given. Where its disk is short, contents are dropped as
+soon as all boxes say that they have them, and the backup waits for that: a
+folder may be larger than what is free.`,
 		Flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&keep, "keep", false, "keep a copy of the encrypted contents on this computer")
 		},
@@ -95,6 +98,9 @@ func backup(ctx context.Context, c *cli.Call, name string, keep bool) (_ *backup
 		return nil, err
 	}
 	r := &backupResult{Space: sp.Name}
+	if !keep {
+		own.thinner = newThinner(p, keys, filepath.Join(s.h.dir, storeDir))
+	}
 	if err := s.snapshot(ctx, c, sp, own, keys, r); err != nil {
 		return nil, err
 	}
@@ -147,6 +153,8 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	})
 	if partial, ok := errors.AsType[*space.PartialError](err); ok {
 		r.Missing = partial.Missing
+	} else if errors.Is(err, store.ErrNoSpace) {
+		return cli.WithHint(err, "what was read is kept: once all boxes can be reached, cobox backup goes on, and makes room as they take it")
 	} else if err != nil {
 		return err
 	}
@@ -206,7 +214,10 @@ func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 		return &cli.Error{Code: cli.Partly, Err: fmt.Errorf("%d of %d boxes do not have everything yet", behind, len(sp.Boxes)), Hint: hint}
 	}
 	if !keep {
-		if err := own.clearData(ctx, keys, r.dataFrom, r.dataTo); err != nil {
+		if err := own.Clear(r.dataFrom, r.dataTo); err != nil { // these need not be looked at
+			return err
+		}
+		if err := own.clearData(ctx, keys, 0, own.Length()); err != nil {
 			return err
 		}
 	}

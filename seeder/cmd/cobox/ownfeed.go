@@ -16,6 +16,7 @@ type ownFeed struct {
 	*store.Feed
 	private  ed25519.PrivateKey
 	manifest *feed.Manifest
+	thinner  *thinner // makes room while a backup appends; nil for none
 }
 
 // openOwn opens this device's feed of a space, which is made when it is not
@@ -29,7 +30,7 @@ func (s *session) openOwn(sp *spaceFile) (*ownFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := &ownFeed{f, private, m}
+	own := &ownFeed{Feed: f, private: private, manifest: m}
 	s.own = append(s.own, own)
 	if f.Frozen() == nil { // it takes no manifest either
 		if err := f.SetManifest(m); err != nil {
@@ -59,19 +60,20 @@ func (f *ownFeed) Append(ctx context.Context, first uint64, blocks [][]byte) (du
 	if n := f.State().Head.Length; n != first {
 		return nil, fmt.Errorf("feed %s has %d blocks, not %d: something else writes it", f.Key().DiscoveryKey(), n, first)
 	}
+	if f.thinner != nil {
+		if err := f.thinner.makeRoom(ctx, first); err != nil {
+			return nil, err
+		}
+	}
 	_, durable, err = f.Extend(ctx, blocks, func(h feed.Head) (feed.Head, error) {
 		return feed.Sign(f.Key(), f.manifest, f.private, h)
 	})
 	return durable, err
 }
 
-// clearData drops the blocks with contents of files, which boxes keep, so that a
-// backup does not take the place twice. What browsing needs stays. Blocks dataFrom to
-// dataTo are known to be such; others are looked at.
-func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys, dataFrom, dataTo uint64) error {
-	if err := f.Clear(dataFrom, dataTo); err != nil {
-		return err
-	}
+// clearData drops those of the blocks [start, end) with contents of files, which boxes
+// keep, so that a backup does not take the place twice. What browsing needs stays.
+func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys, start, end uint64) error {
 	var stored []byte
 	var from, to uint64 // a run of blocks with data
 	flush := func() error {
@@ -80,7 +82,7 @@ func (f *ownFeed) clearData(ctx context.Context, keys *space.Keys, dataFrom, dat
 		}
 		return f.Clear(from, to)
 	}
-	for i := range f.Length() {
+	for i := start; i < end; i++ {
 		if !f.Has(i) {
 			continue
 		}

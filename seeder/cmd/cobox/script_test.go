@@ -24,6 +24,7 @@ import (
 //	killbox         ends it as a power cut would
 //	until FILE TEXT waits until a file has a line that matches, as a program that runs
 //	                beside the story writes it
+//	smalldisk DIR SIZE  makes a folder, with a file system of that size mounted on it
 //	words           answers cobox init's questions: it runs cobox init, reads the
 //	                phrase that is shown, and types the words that are asked for
 var bin string
@@ -45,9 +46,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestStories(t *testing.T) {
+func TestStories(t *testing.T) { tell(t, "testdata/script") }
+
+var mounts = flag.Bool("mounts", false, "run the stories that mount file systems, as root, on Linux")
+
+func TestStoriesOfDisks(t *testing.T) {
+	if !*mounts {
+		t.Skip("mounts file systems: run as root with -mounts")
+	}
+	tell(t, "testdata/mounts")
+}
+
+// tell runs the stories in a folder.
+func tell(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			e.Setenv("COBOX_HOME", filepath.Join(e.WorkDir, "home"))
@@ -62,6 +75,8 @@ func TestStories(t *testing.T) {
 			"killbox": func(ts *testscript.TestScript, _ bool, _ []string) { boxOf(ts).end(ts, os.Kill) },
 			"words":   typeWords,
 			"until":   waitForLine,
+
+			"smalldisk": mountDisk,
 		},
 	})
 }
@@ -132,6 +147,13 @@ func startBox(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		time.Sleep(25 * time.Millisecond) // a process that starts tells nobody but its socket
 	}
+}
+
+func mountDisk(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.Mkdir(dir, 0o700))
+	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).Run())
+	ts.Defer(func() { ts.Check(exec.Command("umount", dir).Run()) })
 }
 
 // command makes a command in the story's environment.
