@@ -20,7 +20,9 @@ type BackupOptions struct {
 	// Near are the blocks that can be read at once, to find where the chunks of a large
 	// file were; without it, or without the blocks, such files are cut anew. It must not
 	// wait for a network.
-	Near   Blocks
+	Near Blocks
+	// Lists, if there are some, are where the lists of such files are kept beside Near.
+	Lists  *Lists
 	Name   string // of the space, for the header of a new feed
 	Device Device
 	Tool   string // the program and its version
@@ -120,6 +122,7 @@ func Backup(ctx context.Context, o BackupOptions) (*BackupResult, error) {
 	b := &backup{BackupOptions: o, source: source, reader: NewReader(o.Keys, o.Blocks)}
 	if o.Near != nil {
 		b.near = NewReader(o.Keys, o.Near)
+		b.near.lists = o.Lists
 	}
 	snapshot, err := b.run(ctx, newStat(info))
 	if err != nil {
@@ -216,6 +219,9 @@ func (b *backup) write(ctx context.Context, feed Feed, parent *Snapshot, previou
 		return nil, err
 	}
 	s.Ref = SnapshotRef{feed.Key, block}
+	if b.Lists != nil {
+		b.Lists.sweep()
+	}
 	return s, nil
 }
 

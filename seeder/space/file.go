@@ -170,9 +170,12 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 	list := listBuilder{store: func(ctx context.Context, content []byte) (Ref, error) {
 		ref, err := b.writer.add(ctx, content)
 		if err != nil {
-			err = &packError{err}
+			return ref, &packError{err}
 		}
-		return ref, err
+		if b.Lists != nil {
+			b.Lists.put(ref.ID, content)
+		}
+		return ref, nil
 	}}
 	size := uint64(0)
 	g.reset()

@@ -122,6 +122,74 @@ func TestFollowNothingNear(t *testing.T) {
 	sameListing(t, listing(t, w.source), listing(t, w.restore(second.Snapshot)))
 }
 
+// A file of which no block is near is followed by the lists that were kept of it, as long
+// as it is in the newest snapshot.
+func TestFollowByLists(t *testing.T) {
+	const size = 40 << 20
+	w := newWorld(t)
+	dir := filepath.Join(t.TempDir(), "lists")
+	kept := func() (names []string) {
+		entries, err := os.ReadDir(dir)
+		must(t, err)
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	backup := func() *space.BackupResult {
+		t.Helper()
+		o := w.options()
+		o.Near, o.Lists = nothing{}, space.NewLists(dir, w.keys)
+		w.update()
+		result, err := space.Backup(t.Context(), o)
+		must(t, err)
+		sameListing(t, listing(t, w.source), listing(t, w.restore(result.Snapshot)))
+		return result
+	}
+	content := randomBytes(1, size)
+	change := func() {
+		content[size/2]++
+		w.write("file", content)
+	}
+	follows := func(what string, all bool) {
+		t.Helper()
+		change()
+		r := backup()
+		if r.BytesRead != size || (r.CutBytes == size) == all || all && r.CutBytes > 4<<20 {
+			t.Errorf("%s: %d bytes were read, and %d were cut", what, r.BytesRead, r.CutBytes)
+		}
+	}
+	w.write("file", content)
+	w.write("small", []byte("in its node"))
+	backup()
+	first := kept()
+	if len(first) == 0 {
+		t.Fatal("no list was kept")
+	}
+	follows("changed", true)
+	if slices.Equal(kept(), first) || len(kept()) != len(first) {
+		t.Errorf("the lists %q became %q", first, kept())
+	}
+	backup()
+	follows("changed after a backup in which it was as before", true)
+
+	list := filepath.Join(dir, kept()[0])
+	must(t, os.WriteFile(list, []byte("damaged"), 0o600))
+	change()
+	backup()
+	follows("changed after a list was damaged", true)
+
+	must(t, os.RemoveAll(dir))
+	follows("without lists", false)
+	follows("with lists again", true)
+
+	must(t, os.Remove(filepath.Join(w.source, "file")))
+	backup()
+	if names := kept(); len(names) != 0 {
+		t.Errorf("the lists of a file that is gone are kept: %q", names)
+	}
+}
+
 type nothing struct{}
 
 func (nothing) Block(context.Context, feed.Key, uint64) ([]byte, error) {

@@ -32,6 +32,7 @@ type Reader struct {
 	keys   *Keys
 	blocks Blocks
 	packs  packCache
+	lists  *Lists // where lists are looked for first; nil for nowhere
 }
 
 // NewReader returns a Reader of the space's feeds.
@@ -67,6 +68,11 @@ func (r *Reader) pack(ctx context.Context, key feed.Key, index uint64) (*pack, e
 // object reads a tree object. The packs of trees are kept for a while, as
 // neighbours are asked for next.
 func (r *Reader) object(ctx context.Context, ref Ref, span uint64) (object, error) {
+	if r.lists != nil {
+		if content := r.lists.get(ref.ID); content != nil {
+			return decodeObject(content, span)
+		}
+	}
 	at := blockAt{ref.Feed, ref.Block}
 	p := r.packs.get(at)
 	if p == nil {

@@ -168,6 +168,9 @@ func (w *walker) entry(ctx context.Context, path, rel string, s stat, before *No
 		e.node.Device = w.device(s.device)
 		if before != nil && unchanged(before, &e.node) {
 			e.node.Content = before.Content
+			if w.Lists != nil {
+				w.Lists.keep(before.Content)
+			}
 			break
 		}
 		e.before = before

@@ -144,6 +144,7 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 	defer show.Close()
 	result, err := space.Backup(ctx, space.BackupOptions{
 		Keys: keys, Log: own, Blocks: from, Near: nearBlocks{s.store}, Index: index,
+		Lists:  space.NewLists(filepath.Join(dir, sp.ID+".lists"), keys),
 		Source: sp.Source, Name: sp.Name, Device: s.h.deviceInfo(), Tool: tool(),
 		Warn: func(e *space.PathError) {
 			r.Warnings = append(r.Warnings, e.Error())
