@@ -24,9 +24,9 @@ func syncFiles(root *os.Root) error {
 	return unix.Syncfs(int(dir.Fd()))
 }
 
-// startSync has the kernel begin to write what is in memory of a file. It does not wait.
-func startSync(f *os.File) {
-	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // syncFiles tells what fails
+// startSync has the kernel begin to write a part of a file that is in memory. It does not wait.
+func startSync(f *os.File, at, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), at, n, unix.SYNC_FILE_RANGE_WRITE) // syncFiles tells what fails
 }
 
 // syncFile is what each file needs before syncFiles: nothing.

@@ -206,16 +206,16 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	}
 	var file *os.File
 	var open *fileJob
-	var written int // to file
+	var from, to uint64 // of what is written to file
 	closeFile := func() error {
 		if file == nil {
 			return nil
 		}
-		if written >= startSize {
-			startSync(file)
+		if to-from >= startSize {
+			startSync(file, int64(from), int64(to-from))
 		}
 		err := errors.Join(syncFile(file), file.Close())
-		file, written = nil, 0
+		file = nil
 		return err
 	}
 	defer func() { _ = closeFile() }() // after an error
@@ -236,12 +236,12 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 			if file, err = r.root.OpenFile(p.job.temp, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 				return err
 			}
-			open = p.job
+			open, from, to = p.job, p.offset, p.offset
 		}
 		if err := writeSparse(file, content, int64(p.offset), int64(p.job.size)); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
-		written += len(content)
+		from, to = min(from, p.offset), max(to, p.offset+uint64(len(content)))
 		r.mu.Lock()
 		r.result.Bytes += uint64(len(content))
 		r.mu.Unlock()
