@@ -34,6 +34,9 @@ func (e *NowhereError) Error() string {
 	if len(e.Asked) > 0 {
 		parts = append(parts, "asked "+strings.Join(e.Asked, ", "))
 	}
+	if len(e.Asked)+len(e.Away) == 0 {
+		parts = append(parts, "there is none to ask")
+	}
 	for _, a := range e.Away {
 		if a.Err == nil {
 			parts = append(parts, "box "+a.Box+" does not say what it has")
@@ -62,7 +65,7 @@ type source struct {
 func (r *Reader) Expect(patience time.Duration, targets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.patience = patience
+	r.patience, r.expects = patience, true
 	for _, target := range targets {
 		if r.sourceLocked(target) == nil {
 			r.sources = append(r.sources, &source{target: target})
@@ -120,7 +123,7 @@ func newSearch(key feed.Key, i uint64, now time.Time) *search {
 func (r *Reader) look(s *search, now time.Time) (again time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.sources) == 0 {
+	if !r.expects {
 		return 0, nil
 	}
 	claims := r.exchange.Claims(s.feed, s.block)

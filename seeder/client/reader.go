@@ -30,6 +30,7 @@ type Reader struct {
 	mu       sync.Mutex
 	feeds    map[feed.Key]*reading // mu
 	sources  []*source             // mu; the boxes of Expect
+	expects  bool                  // Expect was called; mu
 	patience time.Duration         // mu
 
 	failed chan struct{} // closed by Fail, after it has set err

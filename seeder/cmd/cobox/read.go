@@ -53,15 +53,28 @@ func (s *session) newest(ctx context.Context, sp *spaceFile, key feed.Key, h fee
 	return h
 }
 
+var errNoBox = errors.New("no box keeps it yet")
+
+// headOf waits for a box to show a head of a feed.
+func (s *session) headOf(ctx context.Context, key feed.Key, boxes []string) (feed.Head, error) {
+	if len(boxes) == 0 {
+		return feed.Head{}, errNoBox
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	return s.reader.Head(ctx, key, 1)
+}
+
 // openLibrary connects to the boxes of a space and reads the list of its
-// snapshots. Blocks that this computer has are read here.
+// snapshots. Blocks that this computer has are read here, and where no box can be
+// reached, they are all that there is.
 func openLibrary(ctx context.Context, s *session, sp *spaceFile, patience time.Duration) (*library, error) {
-	return openLibraryOn(ctx, s, sp, sp.Boxes, patience, blocks{s.store, s.reader})
+	return openLibraryOn(ctx, s, sp, sp.Boxes, patience, blocks{s.store, s.reader}, true)
 }
 
 // openLibraryOn is openLibrary with some of the boxes, and a place of its own for
-// blocks to be read from.
-func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []string, patience time.Duration, from space.Blocks) (*library, error) {
+// blocks to be read from. here says that it will do to know no newer head than this computer has.
+func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []string, patience time.Duration, from space.Blocks, here bool) (*library, error) {
 	keys, err := s.keys(sp)
 	if err != nil {
 		return nil, err
@@ -95,20 +108,24 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 		return nil, err
 	}
 	for i, key := range list {
-		var known uint64
+		var own feed.Head // what this computer has written
 		if f, err := s.store.Feed(key); err == nil {
-			known = f.Durable().Head.Length
+			own = f.Durable().Head
 		}
+		known := own.Length
 		if known == 0 && i == 0 && sp.Own && len(list) > 1 {
 			continue // a fresh feed on this computer; the others have something
 		}
-		wait, cancel := context.WithTimeout(ctx, connectTime)
-		h, err := s.reader.Head(wait, key, 1)
-		cancel()
+		h, err := s.headOf(ctx, key, boxes)
+		_, forked := errors.AsType[*feed.ForkError](err)
+		if err != nil && !forked && here && known > 0 && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "cobox: warning: no box shows space %s: what this computer has itself is all that can be read now (%v)\n", sp.Name, err)
+			h, err = own, nil
+		}
 		if err == nil && h.Length < known {
 			h = s.newest(ctx, sp, key, h, known)
 		}
-		if _, forked := errors.AsType[*feed.ForkError](err); forked {
+		if forked {
 			return nil, fmt.Errorf("space %s cannot be read: %w", sp.Name, err)
 		}
 		if err != nil {
