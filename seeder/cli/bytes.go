@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 )
 
 // String returns the number with a unit, as [Bytes.Set] reads it.
@@ -21,3 +22,6 @@ func (b *Bytes) Set(text string) error {
 
 // FormatBytes returns n bytes for people, in decimal units.
 func FormatBytes(n uint64) string { return humanize.Bytes(n) }
+
+// Count returns a number of things for people: "1 file", "2 boxes", "3 entries". thing is one.
+func Count[N int | uint64](n N, thing string) string { return english.Plural(int(n), thing, "") }

@@ -118,3 +118,14 @@ func TestReadConfig(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 files": cli.Count(0, "file"), "1 file": cli.Count(1, "file"), "2 files": cli.Count(uint64(2), "file"),
+		"3 boxes": cli.Count(3, "box"), "4 entries": cli.Count(4, "entry"),
+	} {
+		if got != want {
+			t.Errorf("Count = %q, want %q", got, want)
+		}
+	}
+}

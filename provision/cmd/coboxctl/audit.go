@@ -287,7 +287,7 @@ func (a *auditing) conclude(c *cli.Call) error {
 }
 
 func printAudit(w io.Writer, r *auditResult) {
-	fmt.Fprintf(w, "%s  %s  %d blocks of %d feeds  %s in %v\n", r.Verdict.Light, r.Ending, r.Draws, r.Feeds, cli.FormatBytes(r.Bytes), r.Took.Round(time.Millisecond))
+	fmt.Fprintf(w, "%s  %s  %s of %s  %s in %v\n", r.Verdict.Light, r.Ending, cli.Count(r.Draws, "block"), cli.Count(r.Feeds, "feed"), cli.FormatBytes(r.Bytes), r.Took.Round(time.Millisecond))
 	fmt.Fprintf(w, "%s; a loss of 1 %% would have been seen with %.1f %%\n", r.Verdict.Why, 100*r.Verdict.Caught)
 	for _, f := range r.Failed {
 		fmt.Fprintf(w, "  block %d of feed %.16s was not shown\n", f.Block, f.Feed)

@@ -85,13 +85,13 @@ func (s *standing) write(w io.Writer) {
 	a, seeder := s.Authority, s.Seeder
 	fmt.Fprintf(w, "box %s, %s, version %s, up for %v\n", s.Box.Host(), s.Box.ID.PeerID(), a.Version, a.Uptime.Round(time.Second))
 	fmt.Fprintf(w, "reached: %s; from outside: %s\n", s.Route, reachText(seeder.Reach))
-	fmt.Fprintf(w, "you are %s; %d operators, %d open invites, order %d of ownership %d\n", roleText(a.Role), len(a.Chain.Members), len(a.Chain.Invites), a.Chain.Seq, a.Chain.Epoch)
+	fmt.Fprintf(w, "you are %s; %s, %s, order %d of ownership %d\n", roleText(a.Role), cli.Count(len(a.Chain.Members), "operator"), cli.Count(len(a.Chain.Invites), "open invite"), a.Chain.Seq, a.Chain.Epoch)
 	s.writeAlerts(w)
 	s.writeHealth(w)
 	if seeder.Store.Trouble != "" {
 		fmt.Fprintf(w, "! it is without its store: %s\n", seeder.Store.Trouble)
 	} else {
-		fmt.Fprintf(w, "keeps %d feeds, %s; %s free\n", seeder.Store.Feeds, humanize.Bytes(seeder.Store.Bytes), humanize.Bytes(seeder.Store.FreeBytes))
+		fmt.Fprintf(w, "keeps %s, %s; %s free\n", cli.Count(seeder.Store.Feeds, "feed"), humanize.Bytes(seeder.Store.Bytes), humanize.Bytes(seeder.Store.FreeBytes))
 	}
 	if seeder.Store.Notice != "" {
 		fmt.Fprintf(w, "! %s\n", seeder.Store.Notice)

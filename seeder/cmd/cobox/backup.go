@@ -229,8 +229,8 @@ func (s *session) conclude(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 }
 
 func printBackup(w io.Writer, r *backupResult) {
-	fmt.Fprintf(w, "%s: %d files, %s; %d files read (%s), %d blocks appended (%s)\n", r.Space, r.Files, cli.FormatBytes(r.Bytes),
-		r.FilesRead, cli.FormatBytes(r.ReadBytes), r.Blocks, cli.FormatBytes(r.Stored))
+	fmt.Fprintf(w, "%s: %s, %s; %s read (%s), %s appended (%s)\n", r.Space, cli.Count(r.Files, "file"), cli.FormatBytes(r.Bytes),
+		cli.Count(r.FilesRead, "file"), cli.FormatBytes(r.ReadBytes), cli.Count(r.Blocks, "block"), cli.FormatBytes(r.Stored))
 	for _, d := range r.Boxes {
 		if d.Receipt {
 			fmt.Fprintf(w, "  box %s has signed that it has all %d blocks\n", d.Box, d.Length)

@@ -71,7 +71,7 @@ that some blocks are on no box now: boxes that are out of reach may have them.
 				result.Damages = append(result.Damages, damage{d.Path, d.Err.Error()})
 			}
 			err = c.Print(result, func(w io.Writer) {
-				fmt.Fprintf(w, "%d snapshots, %d files, %d blocks of contents, of which %d were read: ", r.Snapshots, r.Files, r.Blocks, r.BlocksRead)
+				fmt.Fprintf(w, "%s, %s, %s of contents, of which %d were read: ", cli.Count(r.Snapshots, "snapshot"), cli.Count(r.Files, "file"), cli.Count(r.Blocks, "block"), r.BlocksRead)
 				if !isDamaged {
 					fmt.Fprintln(w, "no damage")
 					return

@@ -51,7 +51,7 @@ for, never given as an argument.
 			}
 			return c.Print(spaces, func(w io.Writer) {
 				for _, sp := range spaces {
-					fmt.Fprintf(w, "%s: %d feeds; cobox restore -space %s FOLDER\n", sp.Name, len(sp.Feeds), sp.Name)
+					fmt.Fprintf(w, "%s: %s; cobox restore -space %s FOLDER\n", sp.Name, cli.Count(len(sp.Feeds), "feed"), sp.Name)
 				}
 			})
 		},

@@ -51,7 +51,7 @@ Lists the snapshots of a space, of all devices, oldest first:
 			return c.Print(rows, func(w io.Writer) {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				for _, r := range rows {
-					fmt.Fprintf(t, "%d\t%s\t%s\t%q\t%d files\t%s\n", r.Number, r.Time.Local().Format(time.DateTime), r.Device, r.Source, r.Files, cli.FormatBytes(r.Bytes))
+					fmt.Fprintf(t, "%d\t%s\t%s\t%q\t%s\t%s\n", r.Number, r.Time.Local().Format(time.DateTime), r.Device, r.Source, cli.Count(r.Files, "file"), cli.FormatBytes(r.Bytes))
 				}
 				_ = t.Flush()
 			})
@@ -156,7 +156,7 @@ func (l *library) restore(ctx context.Context, c *cli.Call, sp *spaceFile, snap 
 		r.Missing = partial.Missing
 	}
 	err = c.Print(r, func(w io.Writer) {
-		fmt.Fprintf(w, "%d files in %d folders restored to %s, %s written, %d were there already\n", r.Files, r.Folders, dir, cli.FormatBytes(r.Bytes), r.Kept)
+		fmt.Fprintf(w, "%s in %s restored to %s, %s written, %d there already\n", cli.Count(r.Files, "file"), cli.Count(r.Folders, "folder"), dir, cli.FormatBytes(r.Bytes), r.Kept)
 	})
 	if err == nil && isPartial && uint64(len(r.Nowhere)) == r.Missing {
 		return &cli.Error{Code: cli.Partly, Err: partial, Hint: laterHint}

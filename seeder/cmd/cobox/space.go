@@ -71,7 +71,7 @@ func setSpace(c *cli.Call, h *home, name string, copies, days int) error {
 		return err
 	}
 	return c.Print(s, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is to be on %d boxes, none with a receipt older than %s\n", name, cmp.Or(s.Copies, 1), cli.FormatDays(s.tolerance()))
+		fmt.Fprintf(w, "%s is to be on %s, none with a receipt older than %s\n", name, cli.Count(cmp.Or(s.Copies, 1), "box"), cli.FormatDays(s.tolerance()))
 	})
 }
 
@@ -125,7 +125,7 @@ func listSpaces(c *cli.Call, h *home) error {
 			if source == "" {
 				source = "(no folder on this computer)"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%d feeds\t%d boxes\n", s.Name, source, len(s.Feeds), len(s.Boxes))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, source, cli.Count(len(s.Feeds), "feed"), cli.Count(len(s.Boxes), "box"))
 		}
 		_ = t.Flush()
 	})
