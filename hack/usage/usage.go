@@ -52,6 +52,20 @@ func Of(pid int) (p Process, err error) {
 	return p, nil
 }
 
+// Loopback returns how many bytes have gone over the machine's loopback interface, all
+// processes' together, headers included.
+func Loopback() (uint64, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, err
+	}
+	lines, err := fs.NetDev()
+	if err != nil {
+		return 0, fmt.Errorf("reading what the interfaces have sent: %w", err)
+	}
+	return lines["lo"].TxBytes, nil
+}
+
 // Disk returns what the files of a folder take on the disk, in bytes.
 func Disk(folder string) (sum uint64, err error) {
 	err = filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {

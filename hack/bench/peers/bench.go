@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"cobox/hack/usage"
@@ -68,6 +69,8 @@ type step struct {
 	took         time.Duration
 	client, host usage.Process
 	disk         uint64 // bytes that the host keeps beside what it had when it was new
+	anonymous    uint64 // bytes of the host's memory that no file backs, at most; 0 for unknown
+	wire         uint64 // bytes that went over the loopback interface
 }
 
 func (b *bench) run(ctx context.Context) (err error) {
@@ -165,11 +168,21 @@ func (t *table) add(name, what string, s system, do func() error) error {
 	if err != nil {
 		return err
 	}
+	sent, err := usage.Loopback()
+	if err != nil {
+		return err
+	}
+	highest := watchHost(s)
 	began := time.Now()
-	if err := do(); err != nil {
+	err = do()
+	m := step{took: time.Since(began), anonymous: highest()}
+	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	m := step{took: time.Since(began)}
+	if m.wire, err = usage.Loopback(); err != nil {
+		return err
+	}
+	m.wire -= sent
 	if m.client, m.host, err = s.used(); err != nil {
 		return err
 	}
@@ -186,4 +199,33 @@ func (t *table) add(name, what string, s system, do func() error) error {
 	}
 	t.steps[what][name] = append(t.steps[what][name], m)
 	return nil
+}
+
+// watchEvery is how often a host's memory is looked at: shorter peaks are missed.
+const watchEvery = 20 * time.Millisecond
+
+// watchHost watches a system's host until the highest anonymous memory is asked for.
+func watchHost(s system) (highest func() uint64) {
+	var most uint64
+	var watching sync.WaitGroup
+	stop := make(chan struct{})
+	watching.Go(func() {
+		t := time.NewTicker(watchEvery)
+		defer t.Stop()
+		for {
+			if _, host, err := s.used(); err == nil {
+				most = max(most, host.Anonymous)
+			}
+			select {
+			case <-stop:
+				return
+			case <-t.C:
+			}
+		}
+	})
+	return func() uint64 {
+		close(stop)
+		watching.Wait()
+		return most
+	}
 }
