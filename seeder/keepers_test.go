@@ -105,6 +105,31 @@ func TestBoxesMendEachOther(t *testing.T) {
 	}
 }
 
+// A feed that is pinned on a further box comes from the others at once, also where all
+// was whole before.
+func TestNewPinIsMended(t *testing.T) {
+	partner := key(76)
+	a, b := startBox(t, stateDir(t)), startBox(t, stateDir(t))
+	a.grant(t, partner, 1<<20, time.Now())
+	b.grant(t, partner, 1<<20, time.Now())
+	d := newDevice(t, partner, 77)
+	toA, toB := d.connect(t, a), d.connect(t, b)
+	name(t, partner, 1, toA, a, b)
+	name(t, partner, 1, toB, a, b)
+	l := newLog(t, 78)
+	l.write(t, 50, 1000, 1)
+	if _, err := toA.Pin(t.Context(), l.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	stop := push(t, toA, l)
+	wait(t, toA, l.Key(), pin.Complete, 50)
+	stop()
+	if _, err := toB.Pin(t.Context(), l.Key(), api.PinRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, toB, l.Key(), pin.Complete, 50)
+}
+
 func auditBox(t *testing.T, c *client.Box, draws []audit.Draw) *audit.Report {
 	t.Helper()
 	ch := &audit.Challenge{Draws: draws}

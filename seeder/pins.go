@@ -120,6 +120,7 @@ func (s *Seeder) Pin(p pin.Pin) (pin.Status, error) {
 		h.tracker.OverQuota(err.Error(), now)
 	}
 	s.look(p.Feed, now)
+	s.mend.poke() // another box may have it
 	s.log.Info("feed pinned", "feed", p.Feed.DiscoveryKey(), "partner", p.Partner)
 	return h.tracker.Status(now), nil
 }
