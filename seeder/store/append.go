@@ -39,6 +39,9 @@ func (f *Feed) Extend(ctx context.Context, blocks [][]byte, sign func(feed.Head)
 	if err != nil {
 		return 0, nil, explain(err)
 	}
+	if len(blocks) == 0 {
+		return first, func() error { return f.Flush(context.WithoutCancel(ctx)) }, nil
+	}
 	return first, func() error {
 		err := f.s.commits.await(context.WithoutCancel(ctx), commit)
 		if err == nil {

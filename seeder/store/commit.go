@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-
 	"cobox/seeder/feed"
 
 	"golang.org/x/sync/errgroup"
@@ -42,8 +40,8 @@ func (s *Store) commit(feeds []*Feed) error {
 func (f *Feed) beginCommit() *change {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.changed || errors.Is(f.err, ErrClosed) {
-		return nil
+	if !f.changed || f.err != nil {
+		return nil // after an error, what is in memory may be half of a change
 	}
 	if err := f.loadBitsLocked(); err != nil {
 		// The other feeds go on.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"cobox/seeder/cli"
@@ -126,9 +127,16 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 		return err
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
-	from := blocks{s.store, s.reader}
+	// Most backups read no block of a box: it is asked when one does.
+	ask := sync.OnceFunc(func() {
+		s.reader.Expect(blockPatience, sp.Boxes...)
+		for _, name := range sp.Boxes {
+			s.readFrom(name, nobody)
+		}
+	})
+	from := blocks{s.store, s.reader, ask}
 	reader := space.NewReader(keys, from)
-	feeds, err := s.indexable(ctx, c, sp, own)
+	feeds, err := s.indexable(ctx, c, sp, own, ask)
 	if err != nil {
 		return err
 	}
@@ -137,8 +145,17 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 		c.Note("cobox: warning: another device's feed cannot be read now: what it holds may be stored again (%v)", err)
 		err = space.UpdateIndex(ctx, reader, index, feeds[:1])
 	}
+	if errors.Is(err, space.ErrAbsent) {
+		return cli.WithHint(err, laterHint)
+	}
 	if err != nil {
 		return err
+	}
+	if own.thinner != nil {
+		own.thinner.indexed = func() uint64 {
+			n, _ := index.Covered(own.Key())
+			return n
+		}
 	}
 	show := cli.NewProgress(c.Err, "reading", 0, c.JSON)
 	defer show.Close()
@@ -169,7 +186,7 @@ func (s *session) snapshot(ctx context.Context, c *cli.Call, sp *spaceFile, own 
 
 // indexable returns the feeds whose contents need not be stored again: our own,
 // and those of other devices that a box shows now.
-func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own *ownFeed) ([]space.Feed, error) {
+func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own *ownFeed, ask func()) ([]space.Feed, error) {
 	list := []space.Feed{{Key: own.Key(), Length: own.Length(), Fork: own.Fork()}}
 	if err := s.discover(ctx, sp); err != nil {
 		return list, nil // the upload says it better, and the snapshot is kept here meanwhile
@@ -178,10 +195,7 @@ func (s *session) indexable(ctx context.Context, c *cli.Call, sp *spaceFile, own
 	if err != nil || len(keys) < 2 {
 		return list, err
 	}
-	s.reader.Expect(blockPatience, sp.Boxes...)
-	for _, name := range sp.Boxes {
-		s.readFrom(name, nobody)
-	}
+	ask()
 	for _, key := range keys[1:] {
 		waiting, cancel := context.WithTimeout(ctx, connectTime)
 		h, err := s.reader.Head(waiting, key, 1)

@@ -130,7 +130,7 @@ func (p patient) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
 
 // drill restores a sample of the newest snapshot from one box alone.
 func (s *session) drill(ctx context.Context, c *cli.Call, sp *spaceFile, box string, percent float64, scratch string) (*drillResult, error) {
-	l, err := openLibraryOn(ctx, s, sp, []string{box}, blockPatience, patient{blocks{nil, s.reader}, drillPatience}, false)
+	l, err := openLibraryOn(ctx, s, sp, []string{box}, blockPatience, patient{blocks{reader: s.reader}, drillPatience}, false)
 	if err != nil {
 		return nil, err
 	}

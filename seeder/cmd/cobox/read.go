@@ -69,7 +69,7 @@ func (s *session) headOf(ctx context.Context, key feed.Key, boxes []string) (fee
 // snapshots. Blocks that this computer has are read here, and where no box can be
 // reached, they are all that there is.
 func openLibrary(ctx context.Context, s *session, sp *spaceFile, patience time.Duration) (*library, error) {
-	return openLibraryOn(ctx, s, sp, sp.Boxes, patience, blocks{s.store, s.reader}, true)
+	return openLibraryOn(ctx, s, sp, sp.Boxes, patience, blocks{store: s.store, reader: s.reader}, true)
 }
 
 // openLibraryOn is openLibrary with some of the boxes, and a place of its own for
@@ -121,6 +121,10 @@ func openLibraryOn(ctx context.Context, s *session, sp *spaceFile, boxes []strin
 		if err != nil && !forked && here && known > 0 && ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "cobox: warning: no box shows space %s: what this computer has itself is all that can be read now (%v)\n", sp.Name, err)
 			h, err = own, nil
+		}
+		if err != nil && !forked && here && len(l.feeds) > 0 && ctx.Err() == nil {
+			l.unread = errors.Join(l.unread, fmt.Errorf("no box shows feed %s of another device: %w", key.DiscoveryKey(), err))
+			continue
 		}
 		if err == nil && h.Length < known {
 			h = s.newest(ctx, sp, key, h, known)

@@ -112,7 +112,7 @@ func findSpaces(ctx context.Context, c *cli.Call, h *home, secret space.Secret, 
 		if _, err := s.reader.Head(ctx, p.Feed, 1); err != nil {
 			return nil, err
 		}
-		header, err := space.ReadHeader(ctx, spaceSecretOf(secret, id), blocks{nil, s.reader}, p.Feed)
+		header, err := space.ReadHeader(ctx, spaceSecretOf(secret, id), blocks{reader: s.reader}, p.Feed)
 		if err == nil && header.Space != id {
 			err = space.ErrDamaged
 		}

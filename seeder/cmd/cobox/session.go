@@ -246,6 +246,7 @@ func (s *session) readFrom(target string, report func(error)) {
 type blocks struct {
 	store  *store.Store // nil when there is none
 	reader *client.Reader
+	ask    func() // called before boxes are asked; nil for nothing to do
 }
 
 func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, error) {
@@ -255,6 +256,9 @@ func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, erro
 				return block, nil
 			}
 		}
+	}
+	if b.ask != nil {
+		b.ask()
 	}
 	block, err := b.reader.Block(ctx, key, i)
 	if errors.Is(err, client.ErrNowhere) {
@@ -294,6 +298,9 @@ func (b blocks) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
 		}
 	}
 	if len(indexes) > 0 {
+		if b.ask != nil {
+			b.ask()
+		}
 		b.reader.Prefetch(ctx, key, indexes)
 	}
 }

@@ -28,37 +28,43 @@ type thinner struct {
 	dir     string                // of the store
 	free    func() (uint64, bool) // of the disk; false when nobody knows
 	boxes   func() (uint64, bool) // the blocks that all boxes have; false when one cannot be asked now
-	cleared uint64                // there are no contents of files before this block
+	indexed func() uint64         // blocks whose chunks are known without reading them
+
+	cleared uint64    // there are no contents of files before this block
+	last    uint64    // what the boxes had when they had taken something, of late
+	since   time.Time // when that was
 }
 
 func newThinner(p *push, keys *space.Keys, dir string) *thinner {
-	return &thinner{own: p.own, keys: keys, dir: dir, free: func() (uint64, bool) { return durable.FreeBytes(dir) }, boxes: p.everywhere}
+	return &thinner{own: p.own, keys: keys, dir: dir, free: func() (uint64, bool) { return durable.FreeBytes(dir) },
+		boxes: p.everywhere, indexed: func() uint64 { return 0 }}
 }
 
 // makeRoom is called before blocks from next on are appended. It waits for the boxes as
 // long as they take something and the disk is short. Then what little there is may be used.
 func (t *thinner) makeRoom(ctx context.Context, next uint64) error {
-	last, since := uint64(0), time.Now()
 	for {
 		if free, ok := t.free(); !ok || free >= roomKept {
+			t.since = time.Time{}
 			return nil
 		}
 		have, ok := t.boxes()
-		if !ok || time.Since(since) > patience {
+		if !ok {
 			return nil
 		}
-		if have > t.cleared {
-			if err := t.own.clearData(ctx, t.keys, t.cleared, have); err != nil {
+		if have > t.last || t.since.IsZero() {
+			t.last, t.since = have, time.Now()
+		}
+		// The last block stays, since each backup begins with it.
+		if end := min(have, t.indexed(), t.own.Length()-1); end > t.cleared {
+			if err := t.own.clearData(ctx, t.keys, t.cleared, end); err != nil {
 				return fmt.Errorf("making room in %s: %w", t.dir, err)
 			}
-			t.cleared = have
+			t.cleared = end
 			continue
 		}
-		if have+fewBlocks >= next {
-			return nil // hardly anything of ours is in the way
-		}
-		if have != last {
-			last, since = have, time.Now()
+		if have+fewBlocks >= next || time.Since(t.since) > patience {
+			return nil // hardly anything of ours is in the way, or nothing goes on
 		}
 		select {
 		case <-ctx.Done():
@@ -69,8 +75,12 @@ func (t *thinner) makeRoom(ctx context.Context, next uint64) error {
 }
 
 // everywhere returns how many blocks of the feed all boxes have. ok is false when there
-// is no box, or one that has not said it on this session, or takes no more.
+// is no box, or one that has not said it on this session, or takes no more, and of a feed
+// that is frozen.
 func (p *push) everywhere() (blocks uint64, ok bool) {
+	if p.own.Frozen() != nil {
+		return 0, false
+	}
 	blocks = p.own.Length()
 	for _, t := range p.targets {
 		n, final := p.progress(t)
