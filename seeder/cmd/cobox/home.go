@@ -29,7 +29,7 @@ const (
 	certFile   = "device.cert"
 	spacesDir  = "spaces"
 	storeDir   = "store"
-	indexDir   = "index"
+	indexDir   = "index" // what is known of each space without its blocks: where chunks are, the lists of large files
 )
 
 // A home is a partner's keys and caches on this computer.
