@@ -605,7 +605,7 @@ func (p *peer) onNoData(m *wire.NoData) {
 	r.giveUpLocked(q)
 	if q.upgrade {
 		p.remote.CanUpgrade = false // until it says otherwise
-	} else if !p.have.gone(q.index) {
+	} else if q.fork == p.remote.Fork && !p.have.gone(q.index) { // of another fork it says nothing
 		p.have = remoteHave{shown: feed.MaxLength}
 	}
 	r.notifyLocked()

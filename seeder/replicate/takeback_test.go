@@ -125,3 +125,76 @@ func TestParksHashes(t *testing.T) {
 		t.Errorf("the request for hashes was answered by %+v", d)
 	}
 }
+
+// asksFor waits for a request for a block, on a fork.
+func (s *script) asksFor(block, fork uint64) *wire.Request {
+	req, _ := s.hears(func(m wire.Message) bool {
+		r, ok := m.(*wire.Request)
+		return ok && r.Block != nil && r.Block.Index == block && r.Fork == fork
+	}).(*wire.Request)
+	return req
+}
+
+// TestAnnouncedAgain has a peer refuse a block among others that it has announced, and
+// announce it once more: it is asked for again.
+func TestAnnouncedAgain(t *testing.T) {
+	w := newWriter(t, 34)
+	w.append(t, blocks(8, 10)...)
+	f := newMemFeed(w.Key())
+	h := newHost(t, replicate.Config{})
+	h.Add(f, replicate.Options{Download: true})
+	s := newScript(t, h, w.Key())
+	refused := make(chan struct{})
+	s.answer = func(req *wire.Request) []wire.Message {
+		if req.Block != nil && req.Block.Index == 3 {
+			select {
+			case <-refused:
+			default:
+				close(refused)
+				return []wire.Message{&wire.NoData{ID: req.ID, Reason: wire.NotAvailable}}
+			}
+		}
+		return []wire.Message{honest(w, req)}
+	}
+	defer s.start(t, w)()
+	s.asksFor(7, 0)
+	<-refused
+	until(t, h, f, func() bool { return f.Has(7) })
+	s.say(&wire.Range{Length: 8})
+	until(t, h, f, complete(f, w))
+	sameBlocks(t, f, w)
+}
+
+// TestRefusedOnOldFork has a peer refuse a block of a fork that is over, after it has
+// announced the block of the new one: that still counts.
+func TestRefusedOnOldFork(t *testing.T) {
+	w := newWriter(t, 35)
+	w.append(t, blocks(8, 10)...)
+	f := newMemFeed(w.Key())
+	h := newHost(t, replicate.Config{})
+	h.Add(f, replicate.Options{Download: true})
+	s := newScript(t, h, w.Key())
+	s.answer = func(req *wire.Request) []wire.Message {
+		if req.Fork == 0 && req.Block != nil && req.Block.Index >= 6 || req.Fork == 1 && req.Upgrade != nil {
+			return nil // later, below
+		}
+		return []wire.Message{honest(w, req)}
+	}
+	defer s.start(t, w)()
+	old := []*wire.Request{s.asksFor(6, 0), s.asksFor(7, 0)}
+	w.truncate(t, 5, false)
+	w.append(t, blocks(9, 20)...)
+	length := w.Durable().Head.Length
+	s.say(&wire.Sync{Fork: 1, Length: length, CanUpgrade: true, Uploading: true, Downloading: true, HasManifest: true})
+	s.say(&wire.Range{Length: length})
+	upgrade := s.hears(func(m wire.Message) bool {
+		r, ok := m.(*wire.Request)
+		return ok && r.Fork == 1 && r.Upgrade != nil
+	}).(*wire.Request)
+	for _, req := range old {
+		s.say(&wire.NoData{ID: req.ID, Reason: wire.NotAvailable})
+	}
+	s.say(honest(w, upgrade))
+	until(t, h, f, complete(f, w))
+	sameBlocks(t, f, w)
+}
