@@ -19,7 +19,7 @@ var (
 	withNode = flag.Bool("interop", false, "run the scenarios; needs Node 20 and the npm packages (make interop)")
 	against  = flag.String("against", "box", "`who` keeps the feeds: box, or js for a blind store in JavaScript")
 	logs     = flag.String("logs", "", "a `folder` for the boxes' logs, with every message by name")
-	deadline = flag.Duration("deadline", 2*time.Minute, "the `time` that a scenario may take; all take seconds when nothing else runs")
+	deadline = flag.Duration("deadline", 5*time.Minute, "the `time` that a scenario may take; nearly all take seconds when nothing else runs")
 )
 
 // progs are the programs under test, built once.
