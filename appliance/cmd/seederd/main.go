@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"cobox/appliance/confine"
 	"cobox/appliance/sensors"
@@ -94,6 +95,7 @@ func serve(ctx context.Context, s *settings, errOut io.Writer) error {
 	}
 	limitMemory()
 	opened := func(box *seeder.Seeder) error {
+		time.AfterFunc(giveBackAfter, debug.FreeOSMemory)
 		for _, file := range s.grants {
 			if err := addGrant(box, file); err != nil {
 				return err
@@ -162,6 +164,10 @@ func addGrant(box *seeder.Seeder, file string) error {
 	}
 	return nil
 }
+
+// giveBackAfter is when the memory goes back to the system that only the start took: the
+// runtime does it minutes later, and boards have little.
+const giveBackAfter = 30 * time.Second
 
 // limitMemory sets the soft limit that a box with 512 MB needs, unless the
 // environment says otherwise (GOMEMLIMIT). GOGC is low for the same reason: most
