@@ -323,10 +323,7 @@ func (s *scene) blank(d *loop) {
 func TestAnotherDisk(t *testing.T) {
 	s := newScene(t)
 	s.settle()
-	first := s.newDisk("sda", "SanDisk Ultra", "AA0011")
-	s.plug(first)
-	s.do("coboxctl", first.text()+"\n", "disk", "adopt", "-addr", s.addr)
-	s.on(first)
+	first := s.adopted("AA0011")
 	before, err := s.seeder()
 	must(t, err)
 
@@ -365,10 +362,7 @@ func TestAnotherDisk(t *testing.T) {
 func TestCopiedDisk(t *testing.T) {
 	s := newScene(t)
 	s.settle()
-	first := s.newDisk("sda", "SanDisk Ultra", "AA0011")
-	s.plug(first)
-	s.do("coboxctl", first.text()+"\n", "disk", "adopt", "-addr", s.addr)
-	s.on(first)
+	first := s.adopted("AA0011")
 	copied := s.newDisk("sdd", "Intenso", "DD0014")
 	out, err := exec.Command("cp", "--sparse=always", first.file, copied.file).CombinedOutput()
 	if err != nil {
@@ -424,10 +418,7 @@ func (s *scene) watchNext(i int) (found string) {
 func TestGoneForGood(t *testing.T) {
 	s := newScene(t)
 	s.settle()
-	d := s.newDisk("sda", "SanDisk Ultra", "AA0021")
-	s.plug(d)
-	s.do("coboxctl", d.text()+"\n", "disk", "adopt", "-addr", s.addr)
-	s.on(d)
+	d := s.adopted("AA0021")
 	gone := func(stdin, word string, args ...string) {
 		t.Helper()
 		out, errOut, err := s.run("coboxctl", stdin, append([]string{"disk", "gone", "-addr", s.addr}, args...)...)

@@ -331,6 +331,16 @@ type loop struct {
 
 const diskSize = 1200 << 20
 
+// adopted plugs in a first disk, which the owner adopts, and waits until the box is on it.
+func (s *scene) adopted(serial string) *loop {
+	s.t.Helper()
+	d := s.newDisk("sda", "SanDisk Ultra", serial)
+	s.plug(d)
+	s.do("coboxctl", d.text()+"\n", "disk", "adopt", "-addr", s.addr)
+	s.on(d)
+	return d
+}
+
 // newDisk makes a disk that is not plugged in.
 func (s *scene) newDisk(name, model, serial string) *loop {
 	s.t.Helper()
