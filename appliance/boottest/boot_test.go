@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,6 +142,21 @@ type story struct {
 	uefi     bool     // it is started by UEFI
 	disks    []string // files with USB disks
 	nvme     []boottest.NVMe
+	why      string // what has failed
+}
+
+// Fatal is that of [testing.T]; why is said again after the consoles, which are long.
+func (s *story) Fatal(args ...any) {
+	s.Helper()
+	s.why = fmt.Sprint(args...)
+	s.T.Fatal(args...)
+}
+
+// lastWords says, when a test has failed, why it has.
+func (s *story) lastWords() {
+	if s.why != "" {
+		s.Logf("it has failed at boot %d: %.4000s", s.boots, s.why)
+	}
 }
 
 func newStory(t *testing.T, b boottest.Board) *story {
@@ -164,6 +180,7 @@ func bareStory(t *testing.T, b boottest.Board) *story {
 	t.Helper()
 	needBoot(t)
 	s := &story{T: t, board: b, dir: t.TempDir()}
+	t.Cleanup(s.lastWords)
 	var err error
 	if s.times, err = boottest.NewTimeServer(); err != nil {
 		t.Fatal(err)
@@ -204,6 +221,9 @@ func (s *story) switchOn() {
 	}
 	s.guest = g
 	s.Cleanup(func() {
+		if s.Failed() && g == s.guest {
+			s.Logf("the processors of %s are at\n%s", name, g.Processors())
+		}
 		g.Kill()
 		switch {
 		case *keep != "":
@@ -243,15 +263,23 @@ func (s *story) tryRun(result any, stdin, program string, args ...string) error 
 	return s.tryRunIn(s.Context(), result, stdin, program, args...)
 }
 
-// tryRunIn ends the program when ctx is done.
+// tryRunIn ends the program when ctx is done. One that takes too long has to say where it
+// is: the error has its goroutines.
 func (s *story) tryRunIn(ctx context.Context, result any, stdin, program string, args ...string) error {
 	dir, err := tools()
 	if err != nil {
 		s.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, program), append(args, "-json")...)
+	cmd := exec.CommandContext(limited, filepath.Join(dir, program), append(args, "-json")...)
+	cmd.Cancel = func() error {
+		if ctx.Err() != nil {
+			return cmd.Process.Kill()
+		}
+		return cmd.Process.Signal(syscall.SIGQUIT)
+	}
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "COBOXCTL_HOME="+filepath.Join(s.dir, "operator"), "COBOX_HOME="+filepath.Join(s.dir, "partner"))
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer

@@ -39,7 +39,7 @@ func PowerOn(ctx context.Context, s Setup, report func(format string, args ...an
 		if err == nil {
 			return g, nil
 		}
-		at := g.processors()
+		at := g.Processors()
 		g.Kill()
 		if !errors.Is(err, ErrSilent) || try == powerOns {
 			return nil, fmt.Errorf("switching on %s for the %d. time: %w\n%s", s.Board.Name, try, err, at)
@@ -63,8 +63,8 @@ func (g *Guest) awaitSign(ctx context.Context, wait time.Duration) error {
 	return nil // half a line is a sign, too
 }
 
-// processors says what the machine's processors are at, for people who know QEMU.
-func (g *Guest) processors() string {
+// Processors says what the machine's processors are at, for people who know QEMU.
+func (g *Guest) Processors() string {
 	m, err := openMonitor(g.monitor)
 	if err != nil {
 		return fmt.Sprintf("(its monitor cannot be asked: %v)", err)

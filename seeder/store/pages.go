@@ -14,7 +14,7 @@ import (
 // index. One takes 20 KB, and the nodes of 256 blocks; making one takes as many
 // hashes. JavaScript readers ask for blocks in random order, so that a feed of many
 // small blocks is read at the speed of this cache or of those hashes.
-const maxCachedPages = 512
+const maxCachedPages = 768
 
 // A pageCache keeps the pages used last, of all feeds. Pages in it may be read
 // and changed only under their feed's mutex.
