@@ -52,7 +52,7 @@ func (f *Feed) find(i uint64) (position, error) {
 // findLocked returns where a block lies whose nodes are stored.
 func (f *Feed) findLocked(i uint64) (position, error) {
 	p := position{drops: f.drops.Load()}
-	leaf, err := f.nodeLocked(2 * i)
+	size, err := f.sizeLocked(2 * i)
 	if err != nil {
 		return p, err
 	}
@@ -61,11 +61,11 @@ func (f *Feed) findLocked(i uint64) (position, error) {
 		return p, err
 	}
 	g := f.rec.of(i)
-	if offset < g.firstByte || leaf.Size > maxBlock {
+	if offset < g.firstByte || size > maxBlock {
 		return p, fmt.Errorf("%w: tree node %d", ErrDamaged, 2*i)
 	}
-	f.readAt = hint{i + 1, offset + leaf.Size}
-	p.generation, p.at, p.size = g.number, int64(offset-g.firstByte), leaf.Size
+	f.readAt = hint{i + 1, offset + size}
+	p.generation, p.at, p.size = g.number, int64(offset-g.firstByte), size
 	return p, nil
 }
 
@@ -91,5 +91,5 @@ func (f *Feed) offsetLocked(i uint64, h *hint) (uint64, error) {
 	if i == h.block && i > 0 {
 		return h.offset, nil
 	}
-	return feed.ByteOffset(lockedNodes{f}, f.rec.state.Roots, i)
+	return feed.ByteOffset(lockedSizes{f}, f.rec.state.Roots, i)
 }

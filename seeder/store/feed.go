@@ -97,6 +97,14 @@ type lockedNodes struct{ f *Feed }
 
 func (n lockedNodes) Node(index uint64) (feed.Node, error) { return n.f.nodeLocked(index) }
 
+// lockedSizes is lockedNodes without the hashes, for those who look for where a block lies.
+type lockedSizes struct{ f *Feed }
+
+func (n lockedSizes) Node(index uint64) (feed.Node, error) {
+	size, err := n.f.sizeLocked(index)
+	return feed.Node{Index: index, Size: size}, err
+}
+
 // State returns the newest verified state, synced or not: what to verify
 // against. The caller must not change the roots.
 func (f *Feed) State() feed.State {

@@ -54,30 +54,62 @@ func (id pageID) index(slot int) uint64 {
 func (id pageID) root() uint64 { return id.index(pageRoot) }
 
 // A page holds tree nodes in memory. It is guarded by its feed's mutex.
+//
+// The hashes of nodes that were not written are computed when somebody asks for them:
+// who only looks for where a block lies asks for none.
 type page struct {
 	id      pageID
-	present [pageLeaves / 32]uint64 // 512 bits, by slot
+	present slots
+	owed    slots // present, with a hash that is not computed yet
 	sizes   [pageSlots]uint64
 	hashes  [pageSlots]feed.Hash
 }
 
-func (p *page) has(slot int) bool { return p.present[slot>>6]>>(slot&63)&1 == 1 }
+// slots is a set of a page's slots.
+type slots [pageLeaves / 32]uint64
+
+func (s *slots) has(slot int) bool { return s[slot>>6]>>(slot&63)&1 == 1 }
+func (s *slots) add(slot int)      { s[slot>>6] |= 1 << (slot & 63) }
+func (s *slots) remove(slot int)   { s[slot>>6] &^= 1 << (slot & 63) }
+
+func (p *page) has(slot int) bool { return p.present.has(slot) }
 
 func (p *page) node(slot int) feed.Node {
+	if p.owed.has(slot) {
+		half := halfOf(slot)
+		p.hashes[slot] = feed.Parent(p.node(slot-half), p.node(slot+half)).Hash
+		p.owed.remove(slot)
+	}
 	return feed.Node{Index: p.id.index(slot), Size: p.sizes[slot], Hash: p.hashes[slot]}
+}
+
+// halfOf returns how far a node's children are from it; 0 for a leaf.
+func halfOf(slot int) int { return 1 << bits.TrailingZeros64(^uint64(slot)) >> 1 }
+
+// settle computes the hashes that are owed, before a node that they depend on changes.
+func (p *page) settle() {
+	for word := range p.owed {
+		for p.owed[word] != 0 {
+			p.node(word<<6 + bits.TrailingZeros64(p.owed[word]))
+		}
+	}
 }
 
 // holds reports whether just this node is in the page.
 func (p *page) holds(slot int, n *feed.Node) bool {
-	return p.has(slot) && p.sizes[slot] == n.Size && p.hashes[slot] == n.Hash
+	return p.has(slot) && p.sizes[slot] == n.Size && p.node(slot).Hash == n.Hash
 }
 
 func (p *page) set(slot int, n feed.Node) {
-	p.present[slot>>6] |= 1 << (slot & 63)
+	p.settle()
+	p.present.add(slot)
 	p.sizes[slot], p.hashes[slot] = n.Size, n.Hash
 }
 
-func (p *page) unset(slot int) { p.present[slot>>6] &^= 1 << (slot & 63) }
+func (p *page) unset(slot int) {
+	p.settle()
+	p.present.remove(slot)
+}
 
 // cut takes the nodes out that reach beyond the first length blocks.
 func (p *page) cut(length uint64) {
@@ -93,12 +125,8 @@ func (p *page) cut(length uint64) {
 
 // derived reports whether a node follows from its children in the page.
 func (p *page) derived(slot int) bool {
-	d := bits.TrailingZeros64(^uint64(slot))
-	if d == 0 {
-		return false
-	}
-	half := 1 << (d - 1)
-	return p.has(slot-half) && p.has(slot+half)
+	half := halfOf(slot)
+	return half > 0 && p.has(slot-half) && p.has(slot+half)
 }
 
 // appendTo appends the stored form: a bitmap of the nodes that are written, 64
@@ -147,8 +175,8 @@ func parsePage(id pageID, data []byte) (*page, error) {
 	return p, nil
 }
 
-// derive computes the nodes that were not written, lower ones first. It reports
-// whether the page is as appendTo writes it.
+// derive adds the nodes that were not written, lower ones first; their hashes are owed.
+// It reports whether the page is as appendTo writes it.
 func (p *page) derive() bool {
 	for d := 1; d < pageDepth; d++ {
 		half := 1 << (d - 1)
@@ -159,7 +187,9 @@ func (p *page) derive() bool {
 			if p.has(slot) || p.sizes[slot-half]+p.sizes[slot+half] > compact.MaxUint {
 				return false
 			}
-			p.set(slot, feed.Parent(p.node(slot-half), p.node(slot+half)))
+			p.present.add(slot)
+			p.owed.add(slot)
+			p.sizes[slot] = p.sizes[slot-half] + p.sizes[slot+half]
 		}
 	}
 	return true

@@ -92,6 +92,33 @@ func TestPagesOfAllTrees(t *testing.T) {
 	}
 }
 
+// Hashes that are owed are those of the nodes as they were when the page was read,
+// whatever is changed before somebody asks for them.
+func TestOwedHashes(t *testing.T) {
+	pages, _ := treePages(256)
+	want := pages[pageID{}]
+	for slot := 1; slot < pageSlots; slot++ {
+		if slot == pageRoot {
+			continue
+		}
+		got, err := parsePage(pageID{}, want.appendTo(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := slot &^ 1
+		if slot%3 == 0 {
+			got.unset(leaf)
+		} else {
+			got.set(leaf, feed.Node{Size: 1, Hash: feed.Hash{1}})
+		}
+		for other := range pageSlots {
+			if other != leaf && other != pageRoot && got.node(other) != want.node(other) {
+				t.Fatalf("with slot %d changed, slot %d is %v, not %v", leaf, other, got.node(other), want.node(other))
+			}
+		}
+	}
+}
+
 // A page that is cut has just the nodes of the shorter tree.
 func TestCutPages(t *testing.T) {
 	for n := 1; n <= 520; n += 37 {

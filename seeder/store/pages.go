@@ -11,7 +11,7 @@ import (
 )
 
 // maxCachedPages bounds the pages kept in memory that are the same as in the
-// index. One takes 20 KB, and the nodes of 256 blocks; making one takes as many
+// index. One takes 20 KB, and the nodes of 256 blocks; proofs from a new one take as many
 // hashes. JavaScript readers ask for blocks in random order, so that a feed of many
 // small blocks is read at the speed of this cache or of those hashes.
 const maxCachedPages = 768
@@ -149,15 +149,30 @@ func (f *Feed) loadPageLocked(rec *record, id pageID) (*page, error) {
 
 // nodeLocked returns a stored node.
 func (f *Feed) nodeLocked(index uint64) (feed.Node, error) {
-	id, slot := place(index)
-	p, err := f.pageLocked(id)
+	p, slot, err := f.slotLocked(index)
 	if err != nil {
 		return feed.Node{}, err
 	}
-	if !p.has(slot) {
-		return feed.Node{}, &noNode{f.dk, index}
-	}
 	return p.node(slot), nil
+}
+
+// sizeLocked returns how many bytes are below a stored node.
+func (f *Feed) sizeLocked(index uint64) (uint64, error) {
+	p, slot, err := f.slotLocked(index)
+	if err != nil {
+		return 0, err
+	}
+	return p.sizes[slot], nil
+}
+
+// slotLocked returns where in which page a stored node is.
+func (f *Feed) slotLocked(index uint64) (*page, int, error) {
+	id, slot := place(index)
+	p, err := f.pageLocked(id)
+	if err == nil && !p.has(slot) {
+		err = &noNode{f.dk, index}
+	}
+	return p, slot, err
 }
 
 // noNode is a cheap error: most of those who look for nodes look for where they end.
