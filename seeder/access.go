@@ -15,6 +15,7 @@ import (
 type access struct {
 	mu      sync.Mutex
 	devices map[identity.PeerID]identity.DeviceCert // mu
+	seen    map[identity.PeerID]struct{}            // mu; devices and boxes that were here since the start
 	boxes   map[identity.PeerID]struct{}            // mu; other boxes, which a partner's list names
 	members map[identity.PeerID]string              // mu; roles
 	// table is what the authority said last; nil before it has, and for a box that
@@ -122,7 +123,28 @@ func (a *access) admit(peer identity.PeerID, cert identity.DeviceCert) error {
 		return &api.Error{Code: api.Unauthorised, Text: "too many devices are connected", Hint: "try again later"}
 	}
 	a.devices[peer] = cert
+	a.sawLocked(peer)
 	return nil
+}
+
+func (a *access) sawLocked(peer identity.PeerID) {
+	for old := range a.seen { // any one has to go for the new one
+		if len(a.seen) < maxDevices {
+			break
+		}
+		delete(a.seen, old)
+	}
+	a.seen[peer] = struct{}{}
+}
+
+// familiar reports whether a peer is an operator, or a device or a box that was here before.
+// They say who they are only when they are connected: this is for what has to be decided
+// before, and gives no rights.
+func (a *access) familiar(p swarm.PeerID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, seen := a.seen[identity.PeerID(p)]
+	return seen || a.members[identity.PeerID(p)] != ""
 }
 
 func unauthorised(err error) error {

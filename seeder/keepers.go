@@ -153,6 +153,7 @@ func (a *access) admitKeeper(peer identity.PeerID) error {
 		a.boxes = make(map[identity.PeerID]struct{})
 	}
 	a.boxes[peer] = struct{}{}
+	a.sawLocked(peer)
 	return nil
 }
 

@@ -131,7 +131,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 	setDefault(&cfg.Retention, defaultRetention)
 	s := &Seeder{
 		cfg: cfg, log: cfg.Log, started: time.Now(), ledger: pin.NewLedger(),
-		access:  access{devices: make(map[identity.PeerID]identity.DeviceCert), alone: !cfg.Authority},
+		access:  access{devices: make(map[identity.PeerID]identity.DeviceCert), seen: make(map[identity.PeerID]struct{}), alone: !cfg.Authority},
 		closing: make(chan swarm.PeerID, 256), mend: newMender(),
 		feeds: make(map[feed.Key]*kept), poked: make(map[feed.Key]struct{}), pokes: make(chan struct{}, 1),
 	}
@@ -174,7 +174,7 @@ func Open(cfg Config) (_ *Seeder, err error) {
 		s.names = hostname.New(cfg.Log)
 	}
 	swarmCfg := cfg.Swarm
-	swarmCfg.Key, swarmCfg.Log, swarmCfg.Gate = s.private, cfg.Log, s
+	swarmCfg.Key, swarmCfg.Log, swarmCfg.Gate, swarmCfg.Familiar = s.private, cfg.Log, s, s.access.familiar
 	if s.host, err = cfg.Outside.host(swarmCfg); err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (p *partner) cert() ([]byte, error) {
 
 // connected does something over a connection of its own to the box.
 func (p *partner) connected(ctx context.Context, b *boxProcess, do func(*client.Box) error) (err error) {
-	host, err := swarm.New(swarm.Config{Key: p.device})
+	host, err := swarm.New(client.Tuned(swarm.Config{Key: p.device}))
 	if err != nil {
 		return err
 	}

@@ -211,6 +211,15 @@ func nearEnd(ctx context.Context, j job, far, transport string) (err error) {
 	if err != nil {
 		return err
 	}
+	pinned := func(box *client.Box) error {
+		_, err := box.Pin(ctx, f.Key(), api.PinRequest{})
+		return err
+	}
+	// The box has seen the device before, as after cobox accept and cobox pin: it then
+	// gives its streams a wide window.
+	if err := p.connected(ctx, b, pinned); err != nil {
+		return err
+	}
 	var took crossing
 	for _, way := range []struct {
 		rate *float64
@@ -218,7 +227,7 @@ func nearEnd(ctx context.Context, j job, far, transport string) (err error) {
 	}{{&took.Up, ingest}, {&took.Down, restore}} {
 		// Connected anew, as a program of a partner is each time.
 		if err := p.connected(ctx, b, func(box *client.Box) error {
-			if _, err := box.Pin(ctx, f.Key(), api.PinRequest{}); err != nil {
+			if err := pinned(box); err != nil {
 				return err
 			}
 			r, err := way.do(ctx, b, box, f)

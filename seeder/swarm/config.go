@@ -67,6 +67,11 @@ type Config struct {
 	// with 512 MB of memory.
 	Limits Limits
 
+	// Familiar reports whether a peer is one of those whose streams start with a wide
+	// window (Limits.FamiliarWindowBytes), which is what they need on a long line. nil: nobody
+	// is. It is called from several goroutines and must not block.
+	Familiar func(PeerID) bool
+
 	// Relays holds full addresses of relays by which peers are looked for, and at
 	// which a host that listens takes a reservation, so that others find it there
 	// too, unless AutoNAT finds that it can be reached directly. With ForceRelay it

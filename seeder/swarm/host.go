@@ -152,7 +152,7 @@ func newLibp2p(s *settings, g *gater) (host.Host, error) {
 		// Noise first: the same rate as TLS, and half the code in the handshake.
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
-		libp2p.Muxer("/yamux/1.0.0", s.Limits.muxer()),
+		libp2p.Muxer("/yamux/1.0.0", newMuxer(s.Limits, s.Familiar)),
 		libp2p.Peerstore(ps),
 		libp2p.ConnectionManager(cm),
 		libp2p.ResourceManager(rm),

@@ -70,7 +70,7 @@ func openSession(ctx context.Context, h *home, write bool) (_ *session, err erro
 	if len(cfg.Bootstrap) == 0 {
 		cfg.DHT = swarm.DHTOff // nobody to ask
 	}
-	if s.host, err = swarm.New(cfg); err != nil {
+	if s.host, err = swarm.New(client.Tuned(cfg)); err != nil {
 		return nil, err
 	}
 	s.client = client.New(s.host, h.cert)
