@@ -92,12 +92,8 @@ func (f *Feed) Node(index uint64) (feed.Node, error) {
 	return f.nodeLocked(index)
 }
 
-// lockedNodes is f as feed.Nodes for those who hold f.mu.
-type lockedNodes struct{ f *Feed }
-
-func (n lockedNodes) Node(index uint64) (feed.Node, error) { return n.f.nodeLocked(index) }
-
-// lockedSizes is lockedNodes without the hashes, for those who look for where a block lies.
+// lockedSizes is f as feed.Nodes, without the hashes, for those who hold f.mu and look for
+// where a block lies.
 type lockedSizes struct{ f *Feed }
 
 func (n lockedSizes) Node(index uint64) (feed.Node, error) {
