@@ -153,10 +153,10 @@ bench-peers: build ## the box beside restic, borg and Syncthing: folders there a
 	$(GO) run ./hack/bench/peers -bin $(BIN)
 
 .PHONY: bench-links
-bench-links: build ## what a backup and a restore get of long lines, beside iperf3; as root, ten minutes
+bench-links: build ## what a backup and a restore get of long lines, beside iperf3; as root, twenty minutes
 	hack/setup-e2e links
 	$(GO) build -o $(BIN)/bench ./hack/bench
-	$(BIN)/bench -bin $(BIN) -links -mib 32
+	$(BIN)/bench -bin $(BIN) -links -mib 64
 
 .PHONY: bench-interop
 bench-interop: build $(NODE_MODULES) ## the box beside a blind store in JavaScript, with the same peers
