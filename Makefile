@@ -140,12 +140,7 @@ powercut: ## cut a box's power CUTS (50) times while data comes in, in QEMU
 .PHONY: boot-raspi
 boot-raspi: ## a Raspberry Pi 3 in QEMU with its real kernel: boot, pair, back up, restore; slow
 	hack/setup-e2e boot
-	@# QEMU's Raspberry Pi stops answering now and then, in one run of some dozens, and nobody
-	@# has seen why: it gets a second chance, and the first failure stays to be read. The
-	@# same story on QEMU's own board (TestFirstBoot) has one chance.
-	$(RASPI) || { echo "boot-raspi: FAILED ONCE, see above; trying it again" >&2; $(RASPI); }
-
-RASPI = $(GO) test ./appliance/boottest -boot -raspi -run TestRaspi -v -count=1 -timeout 60m
+	$(GO) test ./appliance/boottest -boot -raspi -run TestRaspi -v -count=1 -timeout 60m
 
 .PHONY: bench-peers
 bench-peers: build ## the box beside restic, borg and Syncthing: folders there and back; takes an hour
