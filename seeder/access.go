@@ -114,6 +114,7 @@ func (a *access) admit(peer identity.PeerID, cert identity.DeviceCert) error {
 	defer a.mu.Unlock()
 	if l := a.lists[cert.Partner]; l != nil && l.list.Has(cert.Device) {
 		delete(a.devices, peer)
+		delete(a.seen, peer)
 		return &api.Error{
 			Code: api.Revoked, Text: "this device was revoked by its partner: it has no access any more",
 			Hint: "ask whoever looks after your organisation's backups; a new device key is needed (cobox device request)",

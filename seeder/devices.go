@@ -168,6 +168,7 @@ func (a *access) revoke(partner identity.PartnerKey, l *revokedList) (cut []iden
 	for id, cert := range a.devices {
 		if cert.Partner == partner && l.list.Has(cert.Device) {
 			delete(a.devices, id)
+			delete(a.seen, id)
 			cut = append(cut, id)
 		}
 	}

@@ -9,8 +9,8 @@ import "cobox/seeder/swarm"
 func Tuned(cfg swarm.Config) swarm.Config {
 	cfg.Familiar = func(swarm.PeerID) bool { return true }
 	cfg.Limits.FamiliarWindowBytes = 8 << 20
-	cfg.Limits.StreamsPerPeer = 16 // that it opens; twice as many are ours
-	cfg.Limits.PeerMemoryBytes = (16 + 32) * 8 << 20
+	cfg.Limits.StreamsPerPeer = 16                    // that it opens; twice as many are ours
+	cfg.Limits.PeerMemoryBytes = (16 + 32) * 10 << 20 // four fifths of it for wide windows
 	cfg.Limits.MemoryBytes = 1 << 30
 	return cfg
 }

@@ -61,15 +61,15 @@ type Limits struct {
 	// stream on a long line. Streams start at 256 KiB and grow only while round trips
 	// and the reader's pace show the need, never on a local network. Default 16 MiB.
 	//
-	// The peer can use half of it: each time yamux 5.1 doubles a window, it forgets
-	// to announce what it had freed just before. Measured over a line of 50 ms: 70 MB/s
-	// with 8 MiB, 125 MB/s (a full gigabit) with 16 MiB.
+	// The peer can use half of what has grown (see muxer). Measured over a line of 50 ms:
+	// 70 MB/s with 8 MiB, 125 MB/s (a full gigabit) with 16 MiB.
 	WindowBytes uint32
 	// FamiliarWindowBytes is the window with which streams start over TCP with peers that
-	// [Config.Familiar] names, on at most FamiliarConns connections at a time. It is at
-	// most WindowBytes. Default 1 MiB (20 Mbit/s over 300 ms, the usual queue in it), on 6
-	// connections. All of it is reserved, and a stream that there is no memory for costs
-	// its connection: PeerMemoryBytes should be enough for StreamsPerPeer of them.
+	// [Config.Familiar] names, on at most FamiliarConns connections at a time, and while
+	// three fifths of the memory are enough. It is at most WindowBytes. Default 1 MiB (20
+	// Mbit/s over 300 ms, the usual queue in it), on 6 connections. All of it is reserved,
+	// and a stream that there is no memory for costs its connection: four fifths of
+	// PeerMemoryBytes should be enough for StreamsPerPeer of them.
 	FamiliarWindowBytes uint32
 	FamiliarConns       int
 }

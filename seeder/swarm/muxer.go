@@ -43,7 +43,7 @@ func (m *muxer) NewConn(nc net.Conn, isServer bool, scope network.PeerScope) (ne
 	if scope == nil || m.familiar == nil || !m.familiar(PeerID(scope.Peer())) {
 		return m.usual.NewConn(nc, isServer, scope)
 	}
-	if m.places.Add(-1) < 0 {
+	if m.places.Add(-1) < 0 || !m.roomy(scope) {
 		m.leave()
 		return m.usual.NewConn(nc, isServer, scope)
 	}
@@ -63,15 +63,30 @@ func (m *muxer) NewConn(nc net.Conn, isServer bool, scope network.PeerScope) (ne
 
 func (m *muxer) leave() { m.places.Add(1) }
 
+// roomyStreams is how many wide streams there must be memory for when a connection begins.
+const roomyStreams = 4
+
+// roomy reports whether there is memory for wide windows. Where others have taken much of it,
+// a peer has the usual ones: it is slower on a long line, and none of its streams is refused.
+func (m *muxer) roomy(scope network.PeerScope) bool {
+	span, err := scope.BeginSpan()
+	if err != nil {
+		return false
+	}
+	defer span.Done()
+	return span.ReserveMemory(roomyStreams*int(m.wide), network.ReservationPriorityMedium) == nil
+}
+
 // reserve takes what a wide window may hold beyond what yamux itself reserves for a
-// stream. Where there is no memory, yamux ends the connection.
+// stream, and leaves the last fifth of the memory to usual windows. Where there is none left,
+// yamux ends the connection.
 func (m *muxer) reserve(scope network.PeerScope) func() (yamux.MemoryManager, error) {
 	return func() (yamux.MemoryManager, error) {
 		span, err := scope.BeginSpan()
 		if err != nil {
 			return nil, err
 		}
-		if err := span.ReserveMemory(int(m.wide-minWindow), network.ReservationPriorityAlways); err != nil {
+		if err := span.ReserveMemory(int(m.wide-minWindow), network.ReservationPriorityHigh); err != nil {
 			span.Done()
 			return nil, fmt.Errorf("a receive window of %d bytes: %w", m.wide, err)
 		}

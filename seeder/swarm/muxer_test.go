@@ -63,10 +63,13 @@ func TestFamiliarWindow(t *testing.T) {
 
 // TestFamiliarMemory opens more wide windows than there is memory for.
 func TestFamiliarMemory(t *testing.T) {
-	const wide, enough = 2 << 20, 4
+	const wide, enough = 2 << 20, 8
 	box := newHost(t, "box", swarm.Config{
 		Listen: []string{loopbackTCP}, Familiar: func(swarm.PeerID) bool { return true },
-		Limits: swarm.Limits{FamiliarWindowBytes: wide, PeerMemoryBytes: enough * wide},
+		Limits: swarm.Limits{
+			FamiliarWindowBytes: wide, PeerMemoryBytes: enough * wide,
+			Protocol: swarm.ProtocolLimit{StreamsPerPeer: 3 * enough},
+		},
 	})
 	box.Handle("/echo", echo)
 	client := newHost(t, "client", swarm.Config{})
@@ -90,5 +93,38 @@ func TestFamiliarMemory(t *testing.T) {
 	}
 	if len(streams) == 0 || alive > enough {
 		t.Errorf("%d streams of %d bytes each were served and %d are, want at most %d at a time", len(streams), wide, alive, enough)
+	}
+}
+
+// TestFamiliarWithoutMemory has one peer take most of the memory: another one that the box knows
+// is served with usual windows, on all streams that it may have.
+func TestFamiliarWithoutMemory(t *testing.T) {
+	const usual, wide, perProtocol = 256 << 10, 2 << 20, 8
+	greedy, other := newHost(t, "greedy", swarm.Config{}), newHost(t, "other", swarm.Config{})
+	done := make(chan struct{})
+	box := newHost(t, "box", swarm.Config{
+		Listen: []string{loopbackTCP}, Familiar: func(swarm.PeerID) bool { return true },
+		Limits: swarm.Limits{
+			FamiliarWindowBytes: wide, MemoryBytes: 16 << 20,
+			Protocol: swarm.ProtocolLimit{Streams: 2 * perProtocol, StreamsPerPeer: perProtocol},
+		},
+	})
+	box.Handle("/echo", echo)
+	box.Handle("/deaf", func(swarm.Stream) { <-done })
+	t.Cleanup(func() { close(done) })
+	connect(t, greedy, box)
+	for range 3 {
+		if err := roundTrip(open(t, greedy, box.ID(), "/echo"), "hello"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect(t, other, box)
+	if n := unread(t, other, box); n > usual {
+		t.Errorf("%d bytes are under way to a box without memory, want at most %d", n, usual)
+	}
+	for i := range perProtocol {
+		if err := roundTrip(open(t, other, box.ID(), "/echo"), "hello"); err != nil {
+			t.Errorf("stream %d: %v", i, err)
+		}
 	}
 }
