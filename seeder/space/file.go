@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -19,7 +18,6 @@ func (b *backup) readFiles(ctx context.Context, jobs <-chan *entry) error {
 	if err != nil {
 		return err
 	}
-	var g gathered
 	for {
 		var e *entry
 		var ok bool
@@ -31,7 +29,7 @@ func (b *backup) readFiles(ctx context.Context, jobs <-chan *entry) error {
 		if !ok {
 			return nil
 		}
-		if err := b.readFile(ctx, c, &g, e); err != nil {
+		if err := b.readFile(ctx, c, e); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -57,7 +55,7 @@ func (e *packError) Error() string { return e.err.Error() }
 const settleTime = 20 * time.Millisecond
 
 // readFile reads a file as it is, a second time when it changed meanwhile.
-func (b *backup) readFile(ctx context.Context, c *chunker, g *gathered, e *entry) error {
+func (b *backup) readFile(ctx context.Context, c *chunker, e *entry) error {
 	f, err := openToRead(filepath.Join(b.source, filepath.FromSlash(e.path)))
 	if err != nil {
 		return err
@@ -81,7 +79,7 @@ func (b *backup) readFile(ctx context.Context, c *chunker, g *gathered, e *entry
 		device := e.node.Device
 		e.node = before.node(e.node.Name)
 		e.node.Device = device
-		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, g, f, &before, e.before); err != nil {
+		if e.node.Content, e.node.Size, err = b.readContent(ctx, c, f, &before, e.before); err != nil {
 			return err
 		}
 		after, err := statOpen(f)
@@ -130,43 +128,10 @@ func settle(ctx context.Context, changed time.Time) error {
 	}
 }
 
-// gatherBytes is how much of a file is gathered, in chunks, to be hashed together.
-const gatherBytes = 2 << 20
-
-// gathered are chunks of a file that are not stored yet.
-type gathered struct {
-	data []byte
-	ends []int // of the chunks, in data
-}
-
-func (g *gathered) add(chunk []byte) {
-	g.data = append(g.data, chunk...)
-	g.ends = append(g.ends, len(g.data))
-}
-
-// grow makes room for a chunk that is read into data later.
-func (g *gathered) grow(n int) {
-	g.data = slices.Grow(g.data, n)[:len(g.data)+n]
-	g.ends = append(g.ends, len(g.data))
-}
-
-// chunks returns what was gathered, good until reset.
-func (g *gathered) chunks() [][]byte {
-	list := make([][]byte, len(g.ends))
-	from := 0
-	for i, end := range g.ends {
-		list[i] = g.data[from:end]
-		from = end
-	}
-	return list
-}
-
-func (g *gathered) reset() { g.data, g.ends = g.data[:0], g.ends[:0] }
-
 // readContent packs the content of a file, and returns the items that stand for
 // it and how many bytes they are. Holes are not read. before is the file in the last
 // snapshot, or nil.
-func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os.File, s *stat, before *Node) ([]Item, uint64, error) {
+func (b *backup) readContent(ctx context.Context, c *chunker, f *os.File, s *stat, before *Node) ([]Item, uint64, error) {
 	list := listBuilder{store: func(ctx context.Context, content []byte) (Ref, error) {
 		ref, err := b.writer.add(ctx, content)
 		if err != nil {
@@ -178,7 +143,6 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 		return ref, nil
 	}}
 	size := uint64(0)
-	g.reset()
 	add := func(id ChunkID, content []byte) error {
 		ref, err := b.writer.addHashed(ctx, id, content)
 		if err != nil {
@@ -187,14 +151,14 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 		size += uint64(len(content))
 		return list.add(ctx, Item{Kind: ItemChunk, Ref: ref, Span: uint64(ref.Length)})
 	}
+	var cuts [][]byte // which are hashed together
 	flush := func() error {
-		chunks := g.chunks()
-		for i, id := range b.Keys.ChunkIDs(chunks) {
-			if err := add(id, chunks[i]); err != nil {
+		for i, id := range b.Keys.ChunkIDs(cuts) {
+			if err := add(id, cuts[i]); err != nil {
 				return err
 			}
 		}
-		g.reset()
+		cuts = cuts[:0]
 		return nil
 	}
 	zeros := func(n uint64) error {
@@ -210,28 +174,22 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 		if allZero(content) {
 			return zeros(uint64(len(content)))
 		}
-		g.add(content)
-		if len(g.data) >= gatherBytes {
-			return flush()
-		}
+		cuts = append(cuts, content)
 		return nil
 	}
 
 	var err error
 	if s.stored < s.size {
-		err = readSparse(f, int64(s.size), func(r io.Reader) error { return c.chunks(r, chunk) }, func(n uint64) error {
+		err = readSparse(f, int64(s.size), func(r io.Reader) error { return c.chunks(r, chunk, flush) }, func(n uint64) error {
 			b.report(0, n)
 			return zeros(n)
 		})
 	} else {
-		err = b.readWhole(ctx, c, g, f, before, chunk, flush, func(id ChunkID, content []byte) error {
+		err = b.readWhole(ctx, c, f, before, chunk, flush, func(id ChunkID, content []byte) error {
 			b.bytesRead.Add(uint64(len(content)))
 			b.report(0, uint64(len(content)))
 			return add(id, content)
 		})
-	}
-	if err == nil {
-		err = flush()
 	}
 	if err != nil {
 		return nil, 0, err
@@ -241,17 +199,16 @@ func (b *backup) readContent(ctx context.Context, c *chunker, g *gathered, f *os
 }
 
 // readWhole reads a file without holes: chunks that are where they were go to same, all
-// others are cut and go to cut, which gathers them for flush.
-func (b *backup) readWhole(ctx context.Context, c *chunker, g *gathered, f *os.File, before *Node, cut func([]byte) error, flush func() error, same func(ChunkID, []byte) error) error {
+// others are cut and go to cut, which leaves them for flush.
+func (b *backup) readWhole(ctx context.Context, c *chunker, f *os.File, before *Node, cut func([]byte) error, flush func() error, same func(ChunkID, []byte) error) error {
 	old := newOldFile(ctx, b.near, before)
 	defer old.stop()
 	at := uint64(0)
 	for {
 		var err error
-		if at, err = b.follow(ctx, old, g, f, at, same); err != nil {
+		if at, err = b.follow(ctx, old, c.buf, f, at, same); err != nil {
 			return err
 		}
-		g.reset()
 		err = c.chunks(io.NewSectionReader(f, int64(at), math.MaxInt64-int64(at)), func(content []byte) error {
 			at += uint64(len(content))
 			b.cutBytes.Add(uint64(len(content)))
@@ -262,7 +219,7 @@ func (b *backup) readWhole(ctx context.Context, c *chunker, g *gathered, f *os.F
 				return errStop // what comes may be as it was
 			}
 			return nil
-		})
+		}, flush)
 		if !errors.Is(err, errStop) {
 			return err
 		}

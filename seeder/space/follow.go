@@ -12,6 +12,9 @@ import (
 // less, reading their list takes longer than cutting.
 const followMin = 4 << 20
 
+// followBytes is how much is read at once where a file may be as it was; at least maxChunk.
+const followBytes = 2 << 20
+
 // An oldFile is the content of a file in the last snapshot, read along with the file
 // as it is now. A large file that was changed in a few places, or got longer, has most
 // of its chunks where they were. Where one begins and has the same bytes, it also ends
@@ -85,26 +88,28 @@ func (o *oldFile) begins(at uint64) bool {
 }
 
 // follow packs the chunks of a file from a place on, as long as they are what they
-// were, and returns where they are not any more. The buffer of g is used.
-func (b *backup) follow(ctx context.Context, o *oldFile, g *gathered, f *os.File, at uint64, add func(id ChunkID, content []byte) error) (uint64, error) {
+// were, and returns where they are not any more. It reads into buf, which has room for
+// followBytes.
+func (b *backup) follow(ctx context.Context, o *oldFile, buf []byte, f *os.File, at uint64, add func(id ChunkID, content []byte) error) (uint64, error) {
 	// As much more each time, from the smallest on: what turns out to be changed was
 	// read and hashed for nothing.
-	for most := uint64(minChunk); ; most = min(2*most, gatherBytes) {
+	for most := uint64(minChunk); ; most = min(2*most, followBytes) {
 		old := o.from(at, most)
 		if len(old) == 0 {
 			return at, nil
 		}
-		g.reset()
-		for _, c := range old {
-			g.grow(int(c.n))
+		chunks := make([][]byte, len(old))
+		size := 0
+		for i, c := range old {
+			chunks[i] = buf[size : size+int(c.n)]
+			size += int(c.n)
 		}
-		if n, err := f.ReadAt(g.data, int64(at)); n < len(g.data) {
+		if n, err := f.ReadAt(buf[:size], int64(at)); n < size {
 			if errors.Is(err, io.EOF) {
 				err = nil // it was cut short
 			}
 			return at, errors.Join(err, ctx.Err())
 		}
-		chunks := g.chunks()
 		for i, id := range b.Keys.ChunkIDs(chunks) {
 			if id != old[i].id {
 				return at, nil
