@@ -46,14 +46,8 @@ type packDirectory struct {
 // appendPack appends the payload of a pack. chunks are the chunks one after the
 // other. It compresses them together: small files compress far better that way.
 func appendPack(b []byte, previous uint64, slots []slot, chunks []byte) []byte {
-	b = compact.AppendUint(b, previous)
-	encoding := len(b)
-	b = append(b, packZstd)
-	b = compact.AppendUint(b, uint64(len(slots)))
-	for i := range slots {
-		b = append(b, slots[i].id[:]...)
-		b = compact.AppendUint(b, uint64(slots[i].length))
-	}
+	start := len(b)
+	b = appendDirectory(b, previous, packZstd, slots)
 	body := len(b)
 	// What does not compress becomes a little longer: with room for it nothing is copied.
 	b = slices.Grow(b, len(chunks)+len(chunks)/512+64)
@@ -63,10 +57,39 @@ func appendPack(b []byte, previous uint64, slots []slot, chunks []byte) []byte {
 		encoders.Put(encoder)
 	}
 	if n := len(b) - body; n == 0 || n >= len(chunks) {
-		b[encoding] = packRaw
-		b = append(b[:body], chunks...)
+		b = append(appendDirectory(b[:start], previous, packRaw, slots), chunks...)
 	}
 	return b
+}
+
+// appendDirectory appends what comes before the chunks of a pack.
+func appendDirectory(b []byte, previous uint64, encoding byte, slots []slot) []byte {
+	b = compact.AppendUint(b, previous)
+	b = append(b, encoding)
+	b = compact.AppendUint(b, uint64(len(slots)))
+	for i := range slots {
+		b = append(b, slots[i].id[:]...)
+		b = compact.AppendUint(b, uint64(slots[i].length))
+	}
+	return b
+}
+
+// frontRoom is room for what comes before the chunks in the block of a pack of large
+// ones: up to 50, while a full pack of files that were cut has four.
+const frontRoom = 2 << 10
+
+// packInPlace makes the block of a pack of which the chunks, behind frontRoom bytes in
+// buf, do not compress: they stay where they are, and so the block, ready for
+// [finishBlock], is the end of buf. It returns nil where that cannot be.
+func packInPlace(buf []byte, previous uint64, slots []slot) []byte {
+	chunks := buf[frontRoom:]
+	if len(slots)*(len(ChunkID{})+4) > frontRoom-64 || compressible(chunks) {
+		return nil
+	}
+	front := appendDirectory(beginBlock(make([]byte, 0, frontRoom)), previous, packRaw, slots)
+	at := frontRoom - len(front)
+	copy(buf[at:], front)
+	return buf[at:]
 }
 
 // A pack is sampled before it is compressed, since pictures, films and archives do not

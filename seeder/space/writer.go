@@ -12,11 +12,11 @@ const (
 	// appendBytes is how much is gathered for one Append, which syncs a disk.
 	appendBytes = 6 << 20
 	// maxQueuedPacks bounds the packs between the one being filled and the log,
-	// each with its chunks and its block: 2 MiB.
+	// each with its chunks or its block: 1 MiB, and both while it is compressed.
 	maxQueuedPacks = 8
-	// storedPack is room for a pack that does not compress, with its directory and
+	// packBuffer is room for a pack that does not compress, with its directory and
 	// padding, unless its chunks are very small.
-	storedPack = maxPack + maxPack/8
+	packBuffer = frontRoom + maxPack + maxPack/8
 )
 
 // A packWriter packs chunks that are not stored yet and appends the packs to
@@ -44,8 +44,7 @@ type packWriter struct {
 
 	compress chan *outPack
 	queue    chan *outPack
-	buffers  chan []byte // for chunks of packs, to be used again
-	spare    chan []byte // for blocks, to be used again
+	buffers  chan []byte // to be used again
 
 	newChunks, newBytes, blocks, storedBytes atomic.Uint64
 }
@@ -55,7 +54,7 @@ type outPack struct {
 	kind   kind
 	block  uint64
 	slots  []slot
-	chunks []byte
+	buf    []byte        // of the writer's buffers: frontRoom bytes and the chunks, later what has stored in it; nil for none
 	stored []byte        // valid once done is closed
 	done   chan struct{} // closed when stored is there
 }
@@ -69,8 +68,7 @@ func newPackWriter(keys *Keys, log Log, index Index, previous uint64, workers in
 		pending:  make(map[ChunkID]Location),
 		compress: make(chan *outPack, maxQueuedPacks),
 		queue:    make(chan *outPack, maxQueuedPacks),
-		buffers:  make(chan []byte, maxQueuedPacks),
-		spare:    make(chan []byte, maxQueuedPacks),
+		buffers:  make(chan []byte, 2*maxQueuedPacks),
 	}
 	run := []func(context.Context) error{w.appendPacks}
 	for range workers {
@@ -94,19 +92,19 @@ func (w *packWriter) addHashed(ctx context.Context, id ChunkID, content []byte) 
 		ref.Location = at
 		return ref, nil
 	}
-	if w.open != nil && (len(w.open.chunks)+len(content) > maxPack || len(w.open.slots) == maxSlots) {
+	if w.open != nil && (len(w.open.buf)-frontRoom+len(content) > maxPack || len(w.open.slots) == maxSlots) {
 		if err := w.closePackLocked(ctx); err != nil {
 			return Ref{}, err
 		}
 	}
 	if w.open == nil {
-		w.open = &outPack{kind: w.kind, block: w.next, chunks: w.buffer(), done: make(chan struct{})}
+		w.open = &outPack{kind: w.kind, block: w.next, buf: w.buffer()[:frontRoom], done: make(chan struct{})}
 		w.next++
 	}
 	p := w.open
 	ref.Location = Location{Feed: w.log.Key(), Block: p.block, Slot: uint32(len(p.slots))}
 	p.slots = append(p.slots, slot{ref.ID, ref.Length})
-	p.chunks = append(p.chunks, content...)
+	p.buf = append(p.buf, content...)
 	w.pendingMu.Lock()
 	w.pending[ref.ID] = ref.Location
 	w.pendingMu.Unlock()
@@ -115,22 +113,20 @@ func (w *packWriter) addHashed(ctx context.Context, id ChunkID, content []byte) 
 	return ref, nil
 }
 
-func (w *packWriter) buffer() []byte { return take(w.buffers, maxPack) }
-
-// take returns an empty slice to be filled: one that is there, or a new one.
-func take(from <-chan []byte, size int) []byte {
+// buffer returns an empty slice with room for packBuffer bytes.
+func (w *packWriter) buffer() []byte {
 	select {
-	case b := <-from:
+	case b := <-w.buffers:
 		return b[:0]
 	default:
-		return make([]byte, 0, size)
+		return make([]byte, 0, packBuffer)
 	}
 }
 
-// leave puts a slice back for others, if there is room.
-func leave(to chan<- []byte, b []byte) {
+// giveBack puts a buffer back for others, if there is room.
+func (w *packWriter) giveBack(b []byte) {
 	select {
-	case to <- b:
+	case w.buffers <- b:
 	default:
 	}
 }
@@ -212,9 +208,12 @@ func (w *packWriter) compressPacks(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
-			b := appendPack(beginBlock(take(w.spare, storedPack)), w.previous, p.slots, p.chunks)
-			leave(w.buffers, p.chunks)
-			p.chunks = nil
+			b := packInPlace(p.buf, w.previous, p.slots)
+			if b == nil {
+				b = appendPack(beginBlock(w.buffer()), w.previous, p.slots, p.buf[frontRoom:])
+				w.giveBack(p.buf)
+				p.buf = b
+			}
 			w.seal(p, b)
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -289,10 +288,10 @@ func (w *packWriter) appendGroup(ctx context.Context, group []*outPack) (wait fu
 		return nothing, explain(err)
 	}
 	for _, p := range group {
-		if cap(p.stored) >= storedPack {
-			leave(w.spare, p.stored)
+		if cap(p.buf) >= packBuffer { // else it had to be longer
+			w.giveBack(p.buf)
 		}
-		p.stored = nil
+		p.buf, p.stored = nil, nil
 	}
 	return func() error {
 		if err := durable(); err != nil {
