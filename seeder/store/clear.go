@@ -6,12 +6,13 @@ import (
 )
 
 // clearChunk is how many blocks are cleared in one go: the feed is locked
-// meanwhile.
+// meanwhile. The range whose space is to be given back is never larger.
 const clearChunk = 1 << 15
 
 // Clear drops the bytes of the blocks [start, end), and keeps the tree: for a
-// writer whose blocks are kept elsewhere. The index says so before the space is
-// given back; when Clear returns, both are done.
+// writer whose blocks are kept elsewhere. That is durable when Clear returns. The
+// space is given back by [Feed.Reclaim], or when the store is closed: a commit after
+// that waits until the disk has discarded it, which takes a second for some GB.
 func (f *Feed) Clear(start, end uint64) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
@@ -28,9 +29,17 @@ func (f *Feed) clear(start, end uint64) error {
 	if err := f.Flush(context.Background()); err != nil {
 		return err
 	}
+	if f.reaches(start, end) > clearChunk {
+		if err := f.reclaim(); err != nil {
+			return err
+		}
+	}
 	f.mu.Lock()
 	holes, err := f.holesLocked(start, end, true)
 	if err == nil && len(holes) > 0 {
+		if f.rec.clearTo > f.rec.clearFrom { // its holes are found again as what is not held
+			start, end = min(start, f.rec.clearFrom), max(end, f.rec.clearTo)
+		}
 		f.rec.clearFrom, f.rec.clearTo = start, end
 		for _, h := range holes {
 			for i := h.first; i < h.end; i++ {
@@ -44,10 +53,28 @@ func (f *Feed) clear(start, end uint64) error {
 	if err != nil || len(holes) == 0 {
 		return err
 	}
-	if err := f.commitNow(); err != nil {
-		return err
+	return f.commitNow()
+}
+
+// reaches returns over how many blocks the range reaches whose space is to be given
+// back, with [start, end) in it.
+func (f *Feed) reaches(start, end uint64) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rec.clearTo > f.rec.clearFrom {
+		start, end = min(start, f.rec.clearFrom), max(end, f.rec.clearTo)
 	}
-	return f.punch(holes)
+	return end - start
+}
+
+// Reclaim gives the space back of blocks that were cleared.
+func (f *Feed) Reclaim() error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if err := f.reclaim(); err != nil {
+		return fmt.Errorf("giving space of feed %s back: %w", f.dk, err)
+	}
+	return nil
 }
 
 // A hole is a run of blocks in one file whose space is given back.
@@ -85,7 +112,7 @@ func (f *Feed) holesLocked(start, end uint64, held bool) (holes []hole, err erro
 	return holes, nil
 }
 
-// punch gives the space of holes back. That happens under the feed's mutex, so
+// punch gives the space of holes back, which are all that there are. That happens under the feed's mutex, so
 // that no block can be put into a hole before it is punched.
 func (f *Feed) punch(holes []hole) error {
 	f.mu.Lock()
@@ -114,13 +141,18 @@ func (f *Feed) anyKnownLocked(first, end uint64) bool {
 	return false
 }
 
-// finishClear gives the space back that a crash kept Clear from giving back.
-func (f *Feed) finishClear() error {
+// reclaim gives the space back of what is cleared. Who calls it has writing, or is alone.
+func (f *Feed) reclaim() error {
 	f.mu.Lock()
-	holes, err := f.holesLocked(f.rec.clearFrom, min(f.rec.clearTo, f.rec.clearFrom+clearChunk), false)
+	holes, err := f.clearedLocked()
 	f.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	return f.punch(holes)
+}
+
+// clearedLocked returns the holes whose space was not given back yet.
+func (f *Feed) clearedLocked() ([]hole, error) {
+	return f.holesLocked(f.rec.clearFrom, min(f.rec.clearTo, f.rec.clearFrom+clearChunk), false)
 }

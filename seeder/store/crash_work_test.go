@@ -176,6 +176,11 @@ func (j *job) run(t *testing.T) error {
 			}
 			return g.Clear(1, 7)
 		},
+		func() error { return g.Reclaim() },
+		func() error {
+			delete(j.model.feeds[own.Key].held, 7)
+			return g.Clear(7, 8)
+		},
 		func() error {
 			other.Truncate(4, storetest.RandomBlocks(r, 5, 600)...)
 			return j.follow(f, other, 4, 8)

@@ -213,7 +213,7 @@ func (s *Store) clean() error {
 }
 
 // clean removes the feed's files that belong to no generation, cuts the newest
-// one where the head ends, and gives space back that Clear meant to.
+// one where the head ends, and gives space back that was cleared.
 func (f *Feed) clean() error {
 	known := make(map[uint64]bool)
 	for _, g := range f.rec.generations {
@@ -239,8 +239,5 @@ func (f *Feed) clean() error {
 	if err := f.s.files.truncate(f.dk, g.number, int64(f.rec.state.Head.Bytes-g.firstByte)); err != nil {
 		return err
 	}
-	if f.rec.clearTo > f.rec.clearFrom {
-		return f.finishClear()
-	}
-	return nil
+	return f.reclaim()
 }

@@ -59,10 +59,22 @@ func TestSpaceComesBack(t *testing.T) {
 	f := create(t, s, w.Key)
 	must(t, w.Fill(f))
 	must(t, f.Flush(t.Context()))
-	must(t, f.Clear(3, 60))
+	must(t, f.Clear(3, 20))
+	must(t, f.Clear(30, 60))
+	must(t, f.Clear(20, 30))
+	if got := diskBytes(t, blockFiles(t, dir, w.Key)) >> 14; got < 64 {
+		t.Errorf("space of %d of 64 blocks was given back already", 64-got)
+	}
+	must(t, f.Reclaim())
 	if got := diskBytes(t, blockFiles(t, dir, w.Key)) >> 14; got > 9 {
 		t.Errorf("7 blocks are held, and %d take space", got)
 	}
+	must(t, f.Clear(1, 3))
+	must(t, s.Close())
+	if got := diskBytes(t, blockFiles(t, dir, w.Key)) >> 14; got > 7 {
+		t.Errorf("after Close 5 blocks are held, and %d take space", got)
+	}
+	s = openStore(t, dir)
 	must(t, s.Delete(w.Key))
 	if _, err := os.Stat(dir + "/feeds/" + w.Key.DiscoveryKey().String()); !os.IsNotExist(err) {
 		t.Errorf("the folder of a deleted feed: %v", err)

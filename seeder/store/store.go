@@ -57,9 +57,13 @@ func (s *Store) Close() error {
 		return nil
 	}
 	err := s.commits.stop()
+	holes := make(map[feed.DiscoveryKey][]hole)
 	for _, f := range s.all() {
 		f.mu.Lock()
 		if f.err == nil {
+			if cleared, err := f.clearedLocked(); err == nil && len(cleared) > 0 { // else the next Open does it
+				holes[f.dk] = cleared
+			}
 			f.err = ErrClosed
 		}
 		for _, file := range f.touched {
@@ -68,8 +72,14 @@ func (s *Store) Close() error {
 		f.clearPendingLocked()
 		f.mu.Unlock()
 	}
+	err = errors.Join(err, s.index.close())
+	for dk, list := range holes {
+		for _, h := range list {
+			err = errors.Join(err, s.files.punch(dk, h.generation, h.at, h.size))
+		}
+	}
 	s.files.close()
-	return errors.Join(err, s.index.close(), s.unlock())
+	return errors.Join(err, s.unlock())
 }
 
 // Create returns a feed, which it makes when it is not there; it is durable then.

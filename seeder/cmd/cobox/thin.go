@@ -57,7 +57,11 @@ func (t *thinner) makeRoom(ctx context.Context, next uint64) error {
 		}
 		// The last block stays, since each backup begins with it.
 		if end := min(have, t.indexed(), t.own.Length()-1); end > t.cleared {
-			if err := t.own.clearData(ctx, t.keys, t.cleared, end); err != nil {
+			err := t.own.clearData(ctx, t.keys, t.cleared, end)
+			if err == nil {
+				err = t.own.Reclaim()
+			}
+			if err != nil {
 				return fmt.Errorf("making room in %s: %w", t.dir, err)
 			}
 			t.cleared = end

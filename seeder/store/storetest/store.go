@@ -28,6 +28,7 @@ type Feed interface {
 	Append(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (uint64, error)
 	Extend(ctx context.Context, blocks [][]byte, sign func(feed.Head) (feed.Head, error)) (uint64, func() error, error)
 	Clear(start, end uint64) error
+	Reclaim() error
 	Watch(fn func()) (stop func())
 	Freeze(*feed.ForkError) error
 	Frozen() *feed.ForkError
