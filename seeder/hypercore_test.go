@@ -294,6 +294,7 @@ func (c *sidecarConn) WriteFrame(parts ...[]byte) error {
 	return err
 }
 
+func (c *sidecarConn) Detach() bool             { return false }
 func (c *sidecarConn) Flush() error             { return nil }
 func (c *sidecarConn) Initiator() bool          { return true }
 func (c *sidecarConn) HandshakeHash() *[64]byte { return &c.hash }

@@ -18,6 +18,9 @@ type Conn interface {
 	// ReadFrame returns the next frame. It is valid until the next call.
 	// io.EOF says that the peer ended the connection between two frames.
 	ReadFrame() ([]byte, error)
+	// Detach gives the last frame to the caller, for longer than until the next
+	// ReadFrame; false says that the connection needs its buffer itself.
+	Detach() bool
 	// WriteFrame writes one frame, given in parts. It may stay in a buffer until Flush.
 	WriteFrame(parts ...[]byte) error
 	Flush() error
@@ -44,14 +47,12 @@ type streamConn struct {
 	w         *bufio.Writer
 	initiator bool
 	hash      [64]byte
-	buf       []byte
+	small     []byte // for frames of up to carrierBuffer
+	large     []byte // the last frame, where it was larger, from getBuffer
 }
 
 // carrierBuffer holds the small frames between two blocks, and one block of the usual size.
 const carrierBuffer = 64 << 10
-
-// keepBuffer is the largest frame buffer that is kept from one frame to the next.
-const keepBuffer = 1 << 20
 
 // Secure exchanges nonces on a stream whose two ends are authenticated as the
 // peer IDs local and remote, and returns the carrier. When ctx ends first, the
@@ -128,14 +129,32 @@ func (c *streamConn) ReadFrame() ([]byte, error) {
 		return nil, err
 	}
 	n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
-	if cap(c.buf) < n || (cap(c.buf) > keepBuffer && n <= keepBuffer) {
-		c.buf = make([]byte, max(n, carrierBuffer))
+	putBuffer(c.large)
+	c.large = nil
+	var frame []byte
+	switch {
+	case n > carrierBuffer:
+		c.large = getBuffer(n)
+		frame = c.large
+	case len(c.small) < n:
+		c.small = make([]byte, carrierBuffer)
+		fallthrough
+	default:
+		frame = c.small[:n]
 	}
-	c.buf = c.buf[:n]
-	if _, err := io.ReadFull(c.r, c.buf); err != nil {
+	if _, err := io.ReadFull(c.r, frame); err != nil {
 		return nil, fmt.Errorf("reading a frame of %d bytes: %w", n, noEOF(err))
 	}
-	return c.buf, nil
+	return frame, nil
+}
+
+// Detach gives a frame with a large block away.
+func (c *streamConn) Detach() bool {
+	if c.large == nil {
+		return false
+	}
+	c.large = nil
+	return true
 }
 
 // noEOF makes an end in the middle of something an unexpected one.

@@ -92,7 +92,6 @@ type Exchange struct {
 	requestTimeout time.Duration
 	writeTimeout   time.Duration
 	stats          counters
-	buffers        sync.Pool    // of *[]byte, for blocks
 	extra          atomic.Int64 // bytes of blocks that sessions keep beyond what each may always
 
 	mu       sync.RWMutex

@@ -291,6 +291,8 @@ func connect() (initiator, responder *frameConn) {
 		&frameConn{in: ab, out: ba, hash: hash, done: done}
 }
 
+func (c *frameConn) Detach() bool { return false }
+
 func (c *frameConn) ReadFrame() ([]byte, error) {
 	select {
 	case f := <-c.in:

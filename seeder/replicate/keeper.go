@@ -20,6 +20,8 @@ type answer struct {
 	q    *request
 	d    *wire.Data
 	late bool // the request had been given up by then
+	// buf is where the block is, from getBuffer; nil where the session keeps it.
+	buf []byte
 }
 
 const (
@@ -43,18 +45,23 @@ const (
 	// synced, and so nobody else has to wait for longer; but most of the cost of
 	// hashing is saved also where the peer, and not we, is the slow one.
 	gatherTime = 4 * time.Millisecond
-	// keepValue is the largest buffer for a block that is used again. Our own blocks
-	// have 1 MiB and their padding.
-	keepValue = 2 << 20
 )
 
 func keepers() int { return min(runtime.GOMAXPROCS(0), maxKeepers) }
 
 // hand gives an answer with a block to the keepers; it waits while they have
-// enough. The block is copied, since its frame's buffer is used again.
+// enough. The block takes its frame's buffer with it, or is copied where much else is
+// in the frame, which nobody accounts for.
 func (s *session) hand(a answer) {
-	value := append(s.x.buffer(), a.d.Block.Value...)
-	a.d.Block.Value = value
+	value := a.d.Block.Value
+	if s.only != nil && len(value) >= len(s.only)-len(s.only)/4 && s.conn.Detach() {
+		a.buf, s.only = s.only, nil
+	} else {
+		a.buf = getBuffer(len(value))
+		copy(a.buf, value)
+		value = a.buf
+		a.d.Block.Value = value
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.keeping > 0 && !s.roomLocked(len(value)) && !s.ended {
@@ -173,7 +180,7 @@ func (s *session) keepOne(a answer) {
 	value := a.d.Block.Value
 	err := a.p.keep(a)
 	if !a.p.r.keeps {
-		s.x.recycle(value)
+		putBuffer(a.buf)
 	}
 	s.mu.Lock()
 	s.keptLocked(len(value))
@@ -181,20 +188,5 @@ func (s *session) keepOne(a answer) {
 	s.mu.Unlock()
 	if err != nil {
 		s.end(fmt.Errorf("replicating with %s: %w: %w", s.peer.Name, ErrPeer, err))
-	}
-}
-
-// buffer returns an empty buffer for a block.
-func (x *Exchange) buffer() []byte {
-	if b, ok := x.buffers.Get().(*[]byte); ok {
-		return (*b)[:0]
-	}
-	return nil
-}
-
-// recycle takes a buffer back.
-func (x *Exchange) recycle(b []byte) {
-	if cap(b) <= keepValue {
-		x.buffers.Put(&b)
 	}
 }

@@ -45,6 +45,8 @@ type session struct {
 
 	// answers is written by the writer alone: the buffer of the block that is sent.
 	answers []byte
+	// only is the reader's alone: the frame at hand, where it holds one message.
+	only []byte
 
 	mu       sync.Mutex
 	work     *sync.Cond  // something for the writer, or room for the reader; mu
@@ -219,6 +221,10 @@ func (s *session) take(frame []byte) error {
 	s.mu.Unlock()
 	if err != nil {
 		return err
+	}
+	s.only = nil
+	if len(s.deferred) == 1 {
+		s.only = frame
 	}
 	for i, d := range s.deferred {
 		// A frame may hold many messages, and each may be answered by a large one.

@@ -96,6 +96,9 @@ func (c *Conn) ReadFrame() ([]byte, error) {
 	}
 }
 
+// Detach reports that a message is good no longer than until the next ReadFrame.
+func (c *Conn) Detach() bool { return false }
+
 func (c *Conn) read() ([]byte, error) {
 	n, err := c.readLength()
 	if err != nil {
