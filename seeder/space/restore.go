@@ -111,6 +111,7 @@ type restore struct {
 	linked  map[inode]*linkedFile
 	batch   batch
 	temps   uint64 // temporary files made
+	disk    diskFeeder
 
 	matched uint64
 	mu      sync.Mutex
@@ -176,6 +177,7 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 		return err
 	}
 	defer func() {
+		r.disk.wg.Wait() // after an error; root is closed then
 		if err != nil {
 			_ = r.root.RemoveAll(r.temp)
 		}
@@ -207,7 +209,7 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 			return fmt.Errorf("%q: %w", f.path, err)
 		}
 	}
-	return syncFiles(r.root)
+	return r.disk.sync(r.root)
 }
 
 // visit plans or makes one entry.
