@@ -215,6 +215,9 @@ func (r *Reader) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 	}
 }
 
+// Release takes a block from Block back, which the caller uses no more: its memory is used again.
+func (r *Reader) Release(block []byte) { replicate.Release(block) }
+
 // await waits until the fetching of a block has ended, or it is of no use to wait for it.
 func (r *Reader) await(ctx context.Context, f *reading, i uint64, done <-chan struct{}) error {
 	select {

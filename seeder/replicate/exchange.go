@@ -75,7 +75,7 @@ type Options struct {
 	// is for those who soon know whether they get a block; what they miss may come back.
 	Shun bool
 	// Keeps says that the feed retains the value of a block that is put, which nobody
-	// else uses then. It is not changed by another Add.
+	// else uses then; [Release] takes it back. It is not changed by another Add.
 	Keeps bool
 	// Admit is asked before a new head is stored; its error refuses the head,
 	// which is then tried again when the peer announces another one or after

@@ -89,12 +89,12 @@ func unframe(plaintext []byte) (kind, []byte, error) {
 	return k, payload, nil
 }
 
-// open decrypts and unframes a stored block of a feed.
+// open decrypts, in place, and unframes a stored block of a feed. The payload is a part of it.
 func (k *Keys) open(key feed.Key, index uint64, stored []byte) (kind, []byte, error) {
 	if len(stored) > CipherOverhead+maxBlock {
 		return 0, nil, damaged("reading block %d of feed %s: %d bytes", index, feedName(key), len(stored))
 	}
-	plaintext, err := k.Cipher(key).Open(index, stored)
+	plaintext, err := k.Cipher(key).openInPlace(index, stored)
 	if err != nil {
 		return 0, nil, err
 	}

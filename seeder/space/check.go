@@ -282,6 +282,7 @@ func (c *check) readBlock(ctx context.Context, at blockAt) (size uint64, err err
 	if err != nil {
 		return 0, err
 	}
+	defer c.reader.release(p)
 	p.checkAll(c.reader.keys)
 	for i, s := range p.slots {
 		at := Location{at.feed, at.index, uint32(i)}

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -73,13 +74,18 @@ func (c *Cipher) sealInPlace(index, fork uint64, stored []byte) {
 // Open returns the plaintext of a stored block in a slice of its own. It does not
 // notice a wrong key or index: the plaintext is noise then.
 func (c *Cipher) Open(index uint64, stored []byte) ([]byte, error) {
+	return c.openInPlace(index, bytes.Clone(stored))
+}
+
+// openInPlace is Open with the plaintext where the ciphertext was.
+func (c *Cipher) openInPlace(index uint64, stored []byte) ([]byte, error) {
 	if len(stored) < CipherOverhead {
 		return nil, fmt.Errorf("opening block %d: it has %d bytes, fewer than %d: %w", index, len(stored), CipherOverhead, ErrDamaged)
 	}
 	var nonce [24]byte
 	binary.LittleEndian.PutUint64(nonce[:], index)
 	copy(nonce[8:], stored[:CipherOverhead])
-	plaintext := make([]byte, len(stored)-CipherOverhead)
-	salsa20.XORKeyStream(plaintext, stored[CipherOverhead:], nonce[:], &c.block)
+	plaintext := stored[CipherOverhead:]
+	salsa20.XORKeyStream(plaintext, plaintext, nonce[:], &c.block)
 	return plaintext, nil
 }

@@ -178,6 +178,7 @@ func decodePackDirectory(payload []byte) (*packDirectory, error) {
 
 // A pack is an opened pack. Its chunks have not been checked against their IDs.
 type pack struct {
+	block  []byte // that it was in, and its chunks may still be; nil where that is not known
 	slots  []slot
 	starts []uint32
 	chunks []byte

@@ -40,18 +40,31 @@ func NewReader(keys *Keys, blocks Blocks) *Reader {
 	return &Reader{keys: keys, blocks: blocks}
 }
 
+// stored fetches a block.
+func (r *Reader) stored(ctx context.Context, key feed.Key, index uint64) ([]byte, error) {
+	b, err := r.blocks.Block(ctx, key, index)
+	if err != nil {
+		return nil, fmt.Errorf("reading block %d of feed %s: %w", index, feedName(key), err)
+	}
+	return b, nil
+}
+
 // block fetches and opens a block.
 func (r *Reader) block(ctx context.Context, key feed.Key, index uint64) (kind, []byte, error) {
-	stored, err := r.blocks.Block(ctx, key, index)
+	b, err := r.stored(ctx, key, index)
 	if err != nil {
-		return 0, nil, fmt.Errorf("reading block %d of feed %s: %w", index, feedName(key), err)
+		return 0, nil, err
 	}
-	return r.keys.open(key, index, stored)
+	return r.keys.open(key, index, b)
 }
 
 // pack fetches and opens a pack, without a look into the cache.
 func (r *Reader) pack(ctx context.Context, key feed.Key, index uint64) (*pack, error) {
-	kind, payload, err := r.block(ctx, key, index)
+	b, err := r.stored(ctx, key, index)
+	if err != nil {
+		return nil, err
+	}
+	kind, payload, err := r.keys.open(key, index, b)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +75,16 @@ func (r *Reader) pack(ctx context.Context, key feed.Key, index uint64) (*pack, e
 	if err != nil {
 		return nil, fmt.Errorf("reading block %d of feed %s: %w", index, feedName(key), err)
 	}
+	p.block = b
 	return p, nil
+}
+
+// release gives back the block of a pack that nobody uses any more.
+func (r *Reader) release(p *pack) {
+	if blocks, ok := r.blocks.(Releaser); ok {
+		blocks.Release(p.block)
+	}
+	*p = pack{}
 }
 
 // object reads a tree object. The packs of trees are kept for a while, as

@@ -201,6 +201,7 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	if err != nil {
 		return err
 	}
+	defer r.reader.release(pack)
 	if len(pieces) > 1 {
 		pack.checkAll(r.reader.keys)
 	}

@@ -24,7 +24,7 @@ type Log interface {
 // them from a box. It vouches that a block is the one that the feed's writer
 // signed. It must be safe for concurrent use.
 type Blocks interface {
-	// Block returns the stored bytes of a block; the caller does not change them. An
+	// Block returns the stored bytes of a block; the caller owns the slice. An
 	// error that wraps [ErrAbsent] says that it cannot be had now, others that none can.
 	Block(ctx context.Context, key feed.Key, index uint64) ([]byte, error)
 }
@@ -34,6 +34,12 @@ type Blocks interface {
 // wait for them, and may ignore the hint.
 type Prefetcher interface {
 	Prefetch(ctx context.Context, key feed.Key, indexes []uint64)
+}
+
+// A Releaser is Blocks that use slices again which they handed out. Whoever calls
+// Release uses the block no more; a block that is not released costs no more than memory.
+type Releaser interface {
+	Release(block []byte)
 }
 
 // A Feed is a feed of a space and how much of it is there to be read.

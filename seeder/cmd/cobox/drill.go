@@ -123,6 +123,9 @@ func (p patient) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, err
 	return p.from.Block(ctx, key, i)
 }
 
+// Release implements space.Releaser.
+func (p patient) Release(block []byte) { p.from.Release(block) }
+
 // Prefetch implements space.Prefetcher.
 func (p patient) Prefetch(ctx context.Context, key feed.Key, indexes []uint64) {
 	p.from.Prefetch(ctx, key, indexes)

@@ -267,6 +267,9 @@ func (b blocks) Block(ctx context.Context, key feed.Key, i uint64) ([]byte, erro
 	return block, err
 }
 
+// Release implements space.Releaser.
+func (b blocks) Release(block []byte) { b.reader.Release(block) }
+
 // nearBlocks reads from this device's own store alone.
 type nearBlocks struct{ store *store.Store }
 
