@@ -110,7 +110,7 @@ netns: ## boxes and people behind NAT and on a LAN, in network namespaces; as ro
 .PHONY: arm64
 arm64: ## tests of what is written for arm64 alone, under qemu
 	hack/setup-e2e arm64
-	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64 ./seeder/lanes
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64 ./seeder/lanes ./seeder/salsa
 
 BOARD_virt    := arm64
 BOARD_raspi3b := rpi

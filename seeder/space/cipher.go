@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"cobox/seeder/feed"
+	"cobox/seeder/salsa"
 
 	"golang.org/x/crypto/blake2b"
-	"golang.org/x/crypto/salsa20"
 )
 
 // CipherOverhead is how much longer a stored block is than its plaintext.
@@ -66,9 +66,9 @@ func (c *Cipher) sealInPlace(index, fork uint64, stored []byte) {
 	binary.LittleEndian.PutUint64(nonce[:], index)
 	padding := stored[:CipherOverhead]
 	binary.LittleEndian.PutUint64(padding, fork)
-	salsa20.XORKeyStream(padding, padding, nonce[:], &c.blinding)
+	salsa.XORKeyStream(padding, padding, &nonce, &c.blinding)
 	copy(nonce[8:], padding)
-	salsa20.XORKeyStream(stored[CipherOverhead:], stored[CipherOverhead:], nonce[:], &c.block)
+	salsa.XORKeyStream(stored[CipherOverhead:], stored[CipherOverhead:], &nonce, &c.block)
 }
 
 // Open returns the plaintext of a stored block in a slice of its own. It does not
@@ -86,6 +86,6 @@ func (c *Cipher) openInPlace(index uint64, stored []byte) ([]byte, error) {
 	binary.LittleEndian.PutUint64(nonce[:], index)
 	copy(nonce[8:], stored[:CipherOverhead])
 	plaintext := stored[CipherOverhead:]
-	salsa20.XORKeyStream(plaintext, plaintext, nonce[:], &c.block)
+	salsa.XORKeyStream(plaintext, plaintext, &nonce, &c.block)
 	return plaintext, nil
 }
