@@ -246,9 +246,11 @@ func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed)
 	}
 	r.Prefetch(ctx, f.Key(), indexes)
 	for _, i := range indexes {
-		if _, err := r.Block(ctx, f.Key(), i); err != nil {
+		b, err := r.Block(ctx, f.Key(), i)
+		if err != nil {
 			return result{}, err
 		}
+		r.Release(b)
 	}
 	took := time.Since(began)
 	u, err := watch.End()

@@ -20,6 +20,8 @@ func makeFifo(root *os.Root, name string, mode uint32) error {
 // syncFile has synced each.
 func syncFiles(*os.Root) error { return nil }
 
+func syncNames(*os.Root, []string) error { return nil }
+
 // syncFile makes a file durable.
 func syncFile(f *os.File) error { return f.Sync() }
 

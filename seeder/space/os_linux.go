@@ -1,6 +1,7 @@
 package space
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,20 @@ func syncFiles(root *os.Root) error {
 	}
 	defer func() { _ = dir.Close() }()
 	return unix.Syncfs(int(dir.Fd()))
+}
+
+// syncNames makes files and folders durable, one after the other.
+func syncNames(root *os.Root, names []string) error {
+	for _, name := range names {
+		f, err := root.Open(name)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startSync has the kernel begin to write a part of a file that is in memory. It does not wait.

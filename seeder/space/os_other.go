@@ -33,6 +33,8 @@ func makeFifo(*os.Root, string, uint32) error { return errors.ErrUnsupported }
 
 func syncFiles(*os.Root) error { return nil }
 
+func syncNames(*os.Root, []string) error { return nil }
+
 func syncFile(f *os.File) error { return f.Sync() }
 
 func getuid() int { return -1 }

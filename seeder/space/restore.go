@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"cobox/seeder/durable"
 )
 
 // RestoreOptions say what to restore and how. The zero value restores all, and
@@ -67,7 +70,7 @@ func Restore(ctx context.Context, r *Reader, s *Snapshot, dest string, o Restore
 	made := false
 	if _, err := os.Stat(dest); errors.Is(err, fs.ErrNotExist) {
 		made = true
-		if err := os.MkdirAll(dest, 0o700); err != nil {
+		if err := durable.Mkdir(dest, 0o700); err != nil {
 			return nil, fmt.Errorf("restoring: %w", err)
 		}
 	}
@@ -112,6 +115,7 @@ type restore struct {
 	batch   batch
 	temps   uint64 // temporary files made
 	disk    diskFeeder
+	changed syncList // folders, at last, and files that were there
 
 	matched uint64
 	mu      sync.Mutex
@@ -193,6 +197,7 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
+	r.changed.all = r.changed.all || len(r.later) > 0 // links cannot be opened
 	for i := range r.later {
 		if err := r.makeLater(&r.later[i]); err != nil {
 			return err
@@ -208,8 +213,10 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 		if err := r.setMetadata(f.path, f.meta); err != nil {
 			return fmt.Errorf("%q: %w", f.path, err)
 		}
+		r.changed.add(f.path)
+		r.changed.add(path.Dir(f.path))
 	}
-	return r.disk.sync(r.root)
+	return r.disk.sync(r.root, &r.changed)
 }
 
 // visit plans or makes one entry.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"runtime"
 	"slices"
 	"sync"
@@ -98,14 +99,19 @@ func (r *restore) flush(ctx context.Context) error {
 	if len(complete) == 0 {
 		return nil
 	}
-	// One sync for all: a file has its name only once its content is on disk.
-	if err := r.disk.sync(r.root); err != nil {
+	// One sync for many: a file has its name only once its content is on disk.
+	var names syncList
+	for _, job := range complete {
+		names.add(job.temp)
+	}
+	if err := r.disk.sync(r.root, &names); err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
 	for _, job := range complete {
 		if err := r.root.Rename(job.temp, job.path); err != nil {
 			return fmt.Errorf("%q: %w", job.path, err)
 		}
+		r.changed.add(path.Dir(job.path))
 		r.result.Files++
 		r.report(1, 0)
 	}
@@ -250,46 +256,6 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 		r.disk.wrote(r.root, len(content))
 	}
 	return closeFile()
-}
-
-// A diskFeeder syncs all files each time that much was written, beside what writes: so the
-// sync at the end, for which a person waits, has little left to do.
-type diskFeeder struct {
-	mu      sync.Mutex
-	written int   // since the last sync began; mu
-	syncing bool  // mu
-	err     error // of a sync: the kernel tells each fault once; mu
-	wg      sync.WaitGroup
-}
-
-// feedBytes is some tenths of a second of a disk's time.
-const feedBytes = 128 << 20
-
-// wrote notes that n bytes more were written below root.
-func (d *diskFeeder) wrote(root *os.Root, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.written += n
-	if d.written < feedBytes || d.syncing {
-		return
-	}
-	d.written, d.syncing = 0, true
-	d.wg.Go(func() {
-		err := syncFiles(root)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.syncing, d.err = false, errors.Join(d.err, err)
-	})
-}
-
-// sync syncs all files. It returns what failed then or before.
-func (d *diskFeeder) sync(root *os.Root) error {
-	d.wg.Wait()
-	err := syncFiles(root)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.written, d.err = 0, errors.Join(d.err, err)
-	return d.err
 }
 
 // startSize is how much of a file is worth a write of its own, before the sync of all files:

@@ -92,6 +92,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 			r.result.Files++
 			r.result.Kept++
 			r.report(1, n.Size)
+			r.changed.add(name)
 			return r.setMetadata(name, n.metadata())
 		}
 		if !r.Overwrite || info.IsDir() {

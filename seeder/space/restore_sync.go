@@ -1,0 +1,86 @@
+package space
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+)
+
+// maxSyncedNames is how many files and folders are synced one by one. To sync the whole
+// file system is sooner done for more of them; but that writes what other programs have
+// left to be written, too, and a person who wants one file back would wait for it.
+const maxSyncedNames = 128
+
+// A syncList are the names that are to be synced, or all of the file system.
+type syncList struct {
+	names map[string]struct{}
+	all   bool
+}
+
+func (l *syncList) add(name string) {
+	if l.all {
+		return
+	}
+	if l.names == nil {
+		l.names = make(map[string]struct{})
+	}
+	l.names[name] = struct{}{}
+	l.all = len(l.names) > maxSyncedNames
+}
+
+// A diskFeeder syncs all files each time that much was written, beside what writes: so the
+// sync at the end, for which a person waits, has little left to do.
+type diskFeeder struct {
+	mu      sync.Mutex
+	written int   // since the last sync began; mu
+	syncing bool  // mu
+	err     error // of a sync: the kernel tells each fault once; mu
+	wg      sync.WaitGroup
+}
+
+// feedBytes is some tenths of a second of a disk's time.
+const feedBytes = 128 << 20
+
+// wrote notes that n bytes more were written below root.
+func (d *diskFeeder) wrote(root *os.Root, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.written += n
+	if d.written < feedBytes || d.syncing {
+		return
+	}
+	d.written, d.syncing = 0, true
+	d.wg.Go(func() {
+		err := syncFiles(root)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.syncing, d.err = false, errors.Join(d.err, err)
+	})
+}
+
+// sync makes the names of a list durable. It returns what failed then or before.
+func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
+	d.wg.Wait()
+	err := error(nil)
+	if !list.all {
+		err = syncNames(root, slices.Sorted(maps.Keys(list.names)))
+	}
+	if list.all || err != nil { // which may be one that must not be opened, by its mode
+		err = errors.Join(fault(err), syncFiles(root))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.written, d.err = 0, errors.Join(d.err, err)
+	return d.err
+}
+
+// fault returns an error of the disk, and nil for one of rights: what failed to be opened
+// is synced with all others.
+func fault(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	return err
+}
