@@ -124,8 +124,8 @@ func search(gear *[256]uint64, data []byte, from, to int, mask uint64) int {
 // A processor adds up the hashes of four lanes as fast as one.
 func anyPlace(gear *[256]uint64, data []byte, mask uint64) bool {
 	data = data[:gearWindow+gearLanes*laneBytes]
-	h0 := gear[0] &^ gear[0] // says to the compiler, before the loops, that there is a table
-	h1, h2, h3 := h0, h0, h0
+	_ = gear[0] // so that the compiler does not look in each loop whether there is a table
+	var h0, h1, h2, h3 uint64
 	for i := range gearWindow {
 		h0 = h0<<1 + gear[data[i]]
 		h1 = h1<<1 + gear[data[i+laneBytes]]
