@@ -196,6 +196,10 @@ func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) 
 	if err != nil {
 		return result{}, err
 	}
+	near, err := usage.Sample(os.Getpid())
+	if err != nil {
+		return result{}, err
+	}
 	changed := make(chan struct{}, 1)
 	defer x.Watch(f.Key(), func() {
 		select {
@@ -221,7 +225,11 @@ func ingest(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed) 
 	}
 	took := time.Since(began)
 	u, err := watch.End()
-	return result{took: took, host: u}, err
+	if err != nil {
+		return result{}, err
+	}
+	n, err := near.End()
+	return result{took: took, host: u, near: n}, err
 }
 
 // restore reads all blocks in order, verified, and throws them away.
@@ -229,6 +237,10 @@ func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed)
 	r := client.NewReader(replicate.Config{})
 	r.Open(f.Key())
 	watch, err := usage.Sample(b.cmd.Process.Pid)
+	if err != nil {
+		return result{}, err
+	}
+	near, err := usage.Sample(os.Getpid())
 	if err != nil {
 		return result{}, err
 	}
@@ -254,5 +266,9 @@ func restore(ctx context.Context, b *boxProcess, box *client.Box, f *store.Feed)
 	}
 	took := time.Since(began)
 	u, err := watch.End()
-	return result{took: took, host: u}, err
+	if err != nil {
+		return result{}, err
+	}
+	n, err := near.End()
+	return result{took: took, host: u, near: n}, err
 }

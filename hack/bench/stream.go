@@ -84,6 +84,10 @@ func bareStream(ctx context.Context, j job) (_ result, err error) {
 	if err != nil {
 		return result{}, err
 	}
+	near, err := usage.Sample(os.Getpid())
+	if err != nil {
+		return result{}, err
+	}
 	began := time.Now()
 	for range j.blocks {
 		if _, err := s.Write(data); err != nil {
@@ -98,5 +102,9 @@ func bareStream(ctx context.Context, j job) (_ result, err error) {
 	}
 	took := time.Since(began)
 	u, err := watch.End()
-	return result{took: took, host: u}, err
+	if err != nil {
+		return result{}, err
+	}
+	n, err := near.End()
+	return result{took: took, host: u, near: n}, err
 }
