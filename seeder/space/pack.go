@@ -83,11 +83,14 @@ const frontRoom = 2 << 10
 // [finishBlock], is the end of buf. It returns nil where that cannot be.
 func packInPlace(buf []byte, previous uint64, slots []slot) []byte {
 	chunks := buf[frontRoom:]
-	if len(slots)*(len(ChunkID{})+4) > frontRoom-64 || compressible(chunks) {
+	if len(slots)*len(ChunkID{}) > frontRoom || compressible(chunks) {
 		return nil
 	}
 	front := appendDirectory(beginBlock(make([]byte, 0, frontRoom)), previous, packRaw, slots)
 	at := frontRoom - len(front)
+	if at < 0 {
+		return nil
+	}
 	copy(buf[at:], front)
 	return buf[at:]
 }

@@ -154,5 +154,8 @@ func (f *Feed) reclaim() error {
 
 // clearedLocked returns the holes whose space was not given back yet.
 func (f *Feed) clearedLocked() ([]hole, error) {
+	if f.rec.clearTo <= f.rec.clearFrom {
+		return nil, nil // and which blocks are held need not be loaded
+	}
 	return f.holesLocked(f.rec.clearFrom, min(f.rec.clearTo, f.rec.clearFrom+clearChunk), false)
 }
