@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // maxSyncedNames is how many files and folders are synced one by one. To sync the whole
@@ -67,7 +68,7 @@ func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
 	if !list.all {
 		err = syncNames(root, slices.Sorted(maps.Keys(list.names)))
 	}
-	if list.all || err != nil { // which may be one that must not be opened, by its mode
+	if list.all || err != nil {
 		err = errors.Join(fault(err), syncFiles(root))
 	}
 	d.mu.Lock()
@@ -76,10 +77,10 @@ func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
 	return d.err
 }
 
-// fault returns an error of the disk, and nil for one of rights: what failed to be opened
-// is synced with all others.
+// fault returns nil for an error that only says that one name cannot be synced by itself:
+// its mode forbids to open it, or the file system syncs no folders. Others are the disk's.
 func fault(err error) error {
-	if errors.Is(err, os.ErrPermission) {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -46,8 +48,18 @@ func TestDiskFeeder(t *testing.T) {
 	if d.syncing || d.written != 0 {
 		t.Errorf("after sync: syncing %v, written %d", d.syncing, d.written)
 	}
-	d.err = fs.ErrInvalid // of a sync before: the kernel does not tell it again
-	if err := d.sync(root, &few); !errors.Is(err, fs.ErrInvalid) {
+	var missing syncList
+	missing.add("not there")
+	if err := d.sync(root, &missing); runtime.GOOS == "linux" && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	d.err = syscall.EIO // of a sync before: the kernel does not tell it again
+	if err := d.sync(root, &few); !errors.Is(err, syscall.EIO) {
 		t.Errorf("an error of an earlier sync: %v", err)
+	}
+	for err, bad := range map[error]bool{fs.ErrPermission: false, syscall.EACCES: false, syscall.EINVAL: false, syscall.ENOTSUP: false, syscall.EIO: true, syscall.ENOSPC: true} {
+		if fault(err) != nil != bad {
+			t.Errorf("fault(%v) = %v", err, fault(err))
+		}
 	}
 }

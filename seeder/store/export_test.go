@@ -138,3 +138,15 @@ func MakeEncryptedIndex(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// LoadedBits returns of how many feeds it is in memory which blocks are held.
+func LoadedBits(s *Store) (n int) {
+	for _, f := range s.all() {
+		f.mu.Lock()
+		if f.bits != nil {
+			n++
+		}
+		f.mu.Unlock()
+	}
+	return n
+}

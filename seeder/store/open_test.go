@@ -206,3 +206,21 @@ func TestSyncFails(t *testing.T) {
 	must(t, s.Close())
 	check(t, openStore(t, dir), w)
 }
+
+// A box with ten thousand feeds opens and closes its store without a look at each.
+func TestOpenLoadsNoBits(t *testing.T) {
+	dir := storeDir(t)
+	s := openStore(t, dir)
+	for seed := range byte(4) {
+		filled(t, s, 1+seed, 10, 100)
+	}
+	must(t, s.Close())
+	s = openStore(t, dir)
+	if n := store.LoadedBits(s); n != 0 {
+		t.Errorf("opening loaded the bits of %d feeds", n)
+	}
+	must(t, s.Close())
+	if n := store.LoadedBits(s); n != 0 {
+		t.Errorf("closing loaded the bits of %d feeds", n)
+	}
+}
