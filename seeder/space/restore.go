@@ -13,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"cobox/seeder/durable"
 )
 
 // RestoreOptions say what to restore and how. The zero value restores all, and
@@ -67,10 +65,10 @@ func Restore(ctx context.Context, r *Reader, s *Snapshot, dest string, o Restore
 	if o.Owner && getuid() != 0 {
 		return nil, errors.New("restoring owners: this takes the rights of root")
 	}
-	made := false
+	made, synced := false, true
 	if _, err := os.Stat(dest); errors.Is(err, fs.ErrNotExist) {
 		made = true
-		if err := durable.Mkdir(dest, 0o700); err != nil {
+		if synced, err = makeDest(dest); err != nil {
 			return nil, fmt.Errorf("restoring: %w", err)
 		}
 	}
@@ -85,6 +83,7 @@ func Restore(ctx context.Context, r *Reader, s *Snapshot, dest string, o Restore
 		linked: make(map[inode]*linkedFile),
 		done:   Progress{TotalFiles: s.Totals.Files, TotalBytes: s.Totals.Bytes},
 	}
+	rs.changed.all = !synced
 	if len(include) > 0 || o.Only != nil { // the totals of what is selected are not known
 		rs.done = Progress{}
 	}

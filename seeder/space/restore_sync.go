@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"cobox/seeder/durable"
 )
 
 // maxSyncedNames is how many files and folders are synced one by one. To sync the whole
@@ -75,6 +77,16 @@ func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
 	defer d.mu.Unlock()
 	d.written, d.err = 0, errors.Join(d.err, err)
 	return d.err
+}
+
+// makeDest makes a folder, and those above it that are missing. Where synced is false, they
+// are on the disk only once all files are synced.
+func makeDest(dest string) (synced bool, err error) {
+	err = durable.Mkdir(dest, 0o700)
+	if err == nil || fault(err) != nil {
+		return err == nil, err
+	}
+	return false, os.MkdirAll(dest, 0o700)
 }
 
 // fault returns nil for an error that only says that one name cannot be synced by itself:
