@@ -18,6 +18,9 @@ const (
 
 // getBuffer returns a slice of n bytes that nobody else has, with anything in it.
 func getBuffer(n int) []byte {
+	if n <= smallestBuffer/4 {
+		return make([]byte, n) // many of them may be under way, and only their bytes are counted
+	}
 	size := smallestBuffer
 	for i := range buffers {
 		if n <= size-bufferSlack {
@@ -41,6 +44,18 @@ func putBuffer(b []byte) {
 		}
 		size *= 2
 	}
+}
+
+// inFrame returns a value that is a part of a frame, near its beginning, as one that goes on to
+// the end of the frame's buffer, so that putBuffer knows it.
+func inFrame(frame, value []byte) []byte {
+	const front = 256 // what comes before the block in a message
+	for i := range min(front, len(frame)) {
+		if len(value) > 0 && &frame[i] == &value[0] {
+			return frame[i : i+len(value)]
+		}
+	}
+	return value
 }
 
 // Release takes the value of a block back that a feed has retained ([Options.Keeps]) and

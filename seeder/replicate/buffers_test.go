@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"net"
 	"testing"
+
+	"cobox/seeder/feed"
+	"cobox/seeder/wire"
 )
 
 func TestBuffers(t *testing.T) {
@@ -76,5 +79,26 @@ func TestDetach(t *testing.T) {
 			t.Fatalf("a detached frame of %d bytes changed", len(want))
 		}
 		large++
+	}
+}
+
+// The value of a block that was read with its frame is a buffer again once it is released,
+// though a decoder hands out slices that end where the value does.
+func TestReleaseValue(t *testing.T) {
+	m := &wire.Data{ID: 1, Proof: feed.Proof{Block: &feed.BlockProof{Index: 3, Value: make([]byte, 1<<20), Nodes: make([]feed.Node, 20)}}}
+	raw := m.Append(make([]byte, 3)) // as behind the numbers of channel and message
+	frame := getBuffer(len(raw))
+	copy(frame, raw)
+	parsed, err := wire.ParseMessage(m.Type(), frame[3:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := parsed.(*wire.Data).Block.Value
+	whole := inFrame(frame, value)
+	if len(whole) != len(value) || &whole[0] != &value[0] || cap(whole) < cap(frame)-bufferSlack {
+		t.Errorf("%d bytes with room for %d, of a buffer of %d", len(whole), cap(whole), cap(frame))
+	}
+	if other := make([]byte, 9); cap(inFrame(frame, other)) != cap(other) {
+		t.Error("a slice of something else was taken for a part of the frame")
 	}
 }

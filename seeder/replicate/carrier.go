@@ -121,6 +121,8 @@ func (c *streamConn) Close() error             { return c.s.Reset() }
 func (c *streamConn) Flush() error             { return c.w.Flush() }
 
 func (c *streamConn) ReadFrame() ([]byte, error) {
+	putBuffer(c.large)
+	c.large = nil
 	var head [3]byte
 	if _, err := io.ReadFull(c.r, head[:]); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -129,8 +131,6 @@ func (c *streamConn) ReadFrame() ([]byte, error) {
 		return nil, err
 	}
 	n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
-	putBuffer(c.large)
-	c.large = nil
 	var frame []byte
 	switch {
 	case n > carrierBuffer:

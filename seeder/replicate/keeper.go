@@ -55,6 +55,8 @@ func keepers() int { return min(runtime.GOMAXPROCS(0), maxKeepers) }
 func (s *session) hand(a answer) {
 	value := a.d.Block.Value
 	if s.only != nil && len(value) >= len(s.only)-len(s.only)/4 && s.conn.Detach() {
+		value = inFrame(s.only, value)
+		a.d.Block.Value = value
 		a.buf, s.only = s.only, nil
 	} else {
 		a.buf = getBuffer(len(value))

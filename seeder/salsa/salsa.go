@@ -34,7 +34,7 @@ func XORKeyStream(dst, src []byte, nonce *[24]byte, key *[32]byte) {
 
 	var counter [16]byte // the nonce's end, then the number of the block
 	copy(counter[:8], nonce[16:])
-	n := min(len(src), maxAtOnce) / (width * blockSize)
+	n := int(min(uint64(len(src)), maxAtOnce) / (width * blockSize))
 	if n > 0 && available() {
 		xorBlocks(&dst[0], &src[0], n, words(&sub, &counter))
 		done := n * width * blockSize

@@ -102,6 +102,7 @@ func (r *Reader) object(ctx context.Context, ref Ref, span uint64) (object, erro
 		if p, err = r.pack(ctx, ref.Feed, ref.Block); err != nil {
 			return object{}, err
 		}
+		p.block = nil // which the chunks may be a part of, or not
 		r.packs.put(at, p)
 	}
 	content, err := p.chunk(r.keys, ref)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 )
 
@@ -93,6 +94,7 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node) error {
 			r.result.Kept++
 			r.report(1, n.Size)
 			r.changed.add(name)
+			r.changed.add(path.Dir(name))
 			return r.setMetadata(name, n.metadata())
 		}
 		if !r.Overwrite || info.IsDir() {

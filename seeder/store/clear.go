@@ -53,7 +53,15 @@ func (f *Feed) clear(start, end uint64) error {
 	if err != nil || len(holes) == 0 {
 		return err
 	}
-	return f.commitNow()
+	if err := f.commitNow(); err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.err == nil {
+			f.err = err // what is in memory is ahead of what is on the disk: nothing may be given back
+		}
+		return err
+	}
+	return nil
 }
 
 // reaches returns over how many blocks the range reaches whose space is to be given
@@ -85,13 +93,13 @@ type hole struct {
 }
 
 // holesLocked returns the runs of the blocks [start, end) that are held, or that
-// are not. Blocks that were never there have no place, and are left out.
+// are neither held nor on their way to the disk. Blocks that were never there have no place, and are left out.
 func (f *Feed) holesLocked(start, end uint64, held bool) (holes []hole, err error) {
 	if err := f.loadBitsLocked(); err != nil {
 		return nil, err
 	}
 	for i := start; i < end; i++ {
-		if f.bits.Get(i) != held {
+		if held && !f.bits.Get(i) || !held && f.knownLocked(i) {
 			continue
 		}
 		p, err := f.findLocked(i)
@@ -112,44 +120,25 @@ func (f *Feed) holesLocked(start, end uint64, held bool) (holes []hole, err erro
 	return holes, nil
 }
 
-// punch gives the space of holes back, which are all that there are. That happens under the feed's mutex, so
-// that no block can be put into a hole before it is punched.
-func (f *Feed) punch(holes []hole) error {
+// reclaim gives the space back of what is cleared. Who calls it has writing, or is alone.
+// It has the feed's mutex all the time, so that no block can be put into a hole before it is punched.
+func (f *Feed) reclaim() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
 		return f.err
 	}
+	holes, err := f.clearedLocked()
+	if err != nil {
+		return err
+	}
 	for _, h := range holes {
-		if h.size == 0 || f.anyKnownLocked(h.first, h.end) {
-			continue // put again meanwhile
-		}
 		if err := f.s.files.punch(f.dk, h.generation, h.at, h.size); err != nil {
 			return err
 		}
 	}
 	f.rec.clearFrom, f.rec.clearTo = 0, 0
 	return nil // that it is done is written with the next commit: doing it twice is harmless
-}
-
-func (f *Feed) anyKnownLocked(first, end uint64) bool {
-	for i := first; i < end; i++ {
-		if f.knownLocked(i) {
-			return true
-		}
-	}
-	return false
-}
-
-// reclaim gives the space back of what is cleared. Who calls it has writing, or is alone.
-func (f *Feed) reclaim() error {
-	f.mu.Lock()
-	holes, err := f.clearedLocked()
-	f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return f.punch(holes)
 }
 
 // clearedLocked returns the holes whose space was not given back yet.

@@ -60,10 +60,13 @@ func (s *Store) Close() error {
 	holes := make(map[feed.DiscoveryKey][]hole)
 	for _, f := range s.all() {
 		f.mu.Lock()
-		if f.err == nil {
-			if cleared, err := f.clearedLocked(); err == nil && len(cleared) > 0 { // else the next Open does it
+		// What the index does not say yet to be cleared is not punched; the next Open does it.
+		if err == nil && f.err == nil && !f.changed && !f.busy {
+			if cleared, err := f.clearedLocked(); err == nil && len(cleared) > 0 {
 				holes[f.dk] = cleared
 			}
+		}
+		if f.err == nil {
 			f.err = ErrClosed
 		}
 		for _, file := range f.touched {
@@ -73,6 +76,9 @@ func (s *Store) Close() error {
 		f.mu.Unlock()
 	}
 	err = errors.Join(err, s.index.close())
+	if err != nil {
+		clear(holes)
+	}
 	for dk, list := range holes {
 		for _, h := range list {
 			err = errors.Join(err, s.files.punch(dk, h.generation, h.at, h.size))
