@@ -134,12 +134,12 @@ func TestChunkerErrors(t *testing.T) {
 
 // FuzzChunker cuts what a generator makes of the input: chunks are larger than inputs are.
 func FuzzChunker(f *testing.F) {
-	f.Add(uint64(1), uint32(5<<20), []byte("ab"))
-	f.Add(uint64(2), uint32(1<<20), []byte{})
-	f.Add(uint64(3), uint32(3<<20+1), []byte{0, 0, 0, 0, 0, 0, 0, 1})
+	f.Add(uint64(1), uint32(maxChunk+1), []byte("ab"))
+	f.Add(uint64(2), uint32(700_000), []byte{})
+	f.Add(uint64(3), uint32(maxChunk), []byte{0, 0, 0, 0, 0, 0, 0, 1})
 	keys, c := testKeys(f, 9)
 	f.Fuzz(func(t *testing.T, seed uint64, size uint32, alphabet []byte) {
-		data := make([]byte, size%(8<<20))
+		data := make([]byte, size%(maxChunk+maxChunk/4))
 		var key [32]byte
 		for i := range 8 {
 			key[i] = byte(seed >> (8 * i))
