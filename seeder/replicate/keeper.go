@@ -20,7 +20,7 @@ type answer struct {
 	q    *request
 	d    *wire.Data
 	late bool // the request had been given up by then
-	// buf is where the block is, from getBuffer; nil where the session keeps it.
+	// buf is where the block is, from getBuffer; nil for a small one, which no keeper gets.
 	buf []byte
 }
 

@@ -15,14 +15,10 @@ import (
 func TestClearUncommitted(t *testing.T) {
 	dir := storeDir(t)
 	s := openStore(t, dir)
-	w := storetest.NewWriter(1)
-	w.Append(bigBlocks(1, 64)...)
-	f := create(t, s, w.Key)
-	must(t, w.Fill(f))
+	w, _ := filled(t, s, 1, 64, 16<<10)
 	w2 := storetest.NewWriter(2)
 	w2.Append(bigBlocks(2, 8)...)
 	create(t, s, w2.Key)
-	must(t, f.Flush(t.Context()))
 	must(t, s.Close())
 
 	broken := false
@@ -34,7 +30,7 @@ func TestClearUncommitted(t *testing.T) {
 		return nil
 	}})
 	must(t, err)
-	f, err = s.Feed(w.Key)
+	f, err := s.Feed(w.Key)
 	must(t, err)
 	f2, err := s.Feed(w2.Key)
 	must(t, err)

@@ -34,33 +34,33 @@ func (v *neon) addMessage(a, m int) {
 	from := firstInReg + m
 	if m >= inRegisters {
 		from = v.moment[a%4]
-		v.op("FMOVQ %d(RSP), F%d", onStack(m), from)
+		v.Op("FMOVQ %d(RSP), F%d", onStack(m), from)
 	}
-	v.op("VADD V%d.D2, V%d.D2, V%d.D2", from, v.word[a], v.word[a])
+	v.Op("VADD V%d.D2, V%d.D2, V%d.D2", from, v.word[a], v.word[a])
 }
 
 func (v *neon) add(a, b int) {
-	v.op("VADD V%d.D2, V%d.D2, V%d.D2", v.word[b], v.word[a], v.word[a])
+	v.Op("VADD V%d.D2, V%d.D2, V%d.D2", v.word[b], v.word[a], v.word[a])
 }
 
 func (v *neon) xor(a, b int) {
-	v.op("VEOR V%d.B16, V%d.B16, V%d.B16", v.word[b], v.word[a], v.word[a])
+	v.Op("VEOR V%d.B16, V%d.B16, V%d.B16", v.word[b], v.word[a], v.word[a])
 }
 
 func (v *neon) rotate(n int, words, _ [4]int) {
 	switch n {
 	case 32:
 		for _, w := range words {
-			v.op("VREV64 V%d.S4, V%d.S4", v.word[w], v.word[w])
+			v.Op("VREV64 V%d.S4, V%d.S4", v.word[w], v.word[w])
 		}
 	case 63:
 		// Twice the word, and the bit that fell out into its place below. What was
 		// for the moment is the word then, and the other way round.
 		for i, w := range words {
-			v.op("VADD V%d.D2, V%d.D2, V%d.D2", v.word[w], v.word[w], v.moment[i])
+			v.Op("VADD V%d.D2, V%d.D2, V%d.D2", v.word[w], v.word[w], v.moment[i])
 		}
 		for i, w := range words {
-			v.op("VSRI $63, V%d.D2, V%d.D2", v.word[w], v.moment[i])
+			v.Op("VSRI $63, V%d.D2, V%d.D2", v.word[w], v.moment[i])
 			v.word[w], v.moment[i] = v.moment[i], v.word[w]
 		}
 	default:
@@ -69,58 +69,58 @@ func (v *neon) rotate(n int, words, _ [4]int) {
 			table = table16
 		}
 		for _, w := range words {
-			v.op("VTBL V%d.B16, [V%d.B16], V%d.B16", table, v.word[w], v.word[w])
+			v.Op("VTBL V%d.B16, [V%d.B16], V%d.B16", table, v.word[w], v.word[w])
 		}
 	}
 }
 
 func arm64() []byte {
 	p := new(printer)
-	p.begin()
+	p.Begin("cobox/seeder/lanes/gen")
 	p.words("iv", iv[:]...)
 	p.words("rotate", rotation(24, 0), rotation(24, 8), rotation(16, 0), rotation(16, 8))
 
-	p.line("// func compress2(w *work, n int)")
-	p.line("TEXT ·compress2(SB), NOSPLIT, $%d-16", stackSize)
-	p.op("MOVD w+0(FP), R0")
-	p.op("MOVD n+8(FP), R1")
-	p.op("MOVD %d(R0), R2", pointerAt)
-	p.op("MOVD %d(R0), R3", pointerAt+8)
-	p.op("MOVD $128, R5")
-	p.op("MOVD $rotate<>(SB), R4")
-	p.op("VLD1 (R4), [V%d.B16, V%d.B16]", table24, table16)
-	p.line("")
-	p.line("block2:")
+	p.Line("// func compress2(w *work, n int)")
+	p.Line("TEXT ·compress2(SB), NOSPLIT, $%d-16", stackSize)
+	p.Op("MOVD w+0(FP), R0")
+	p.Op("MOVD n+8(FP), R1")
+	p.Op("MOVD %d(R0), R2", pointerAt)
+	p.Op("MOVD %d(R0), R3", pointerAt+8)
+	p.Op("MOVD $128, R5")
+	p.Op("MOVD $rotate<>(SB), R4")
+	p.Op("VLD1 (R4), [V%d.B16, V%d.B16]", table24, table16)
+	p.Line("")
+	p.Line("block2:")
 	v := newNeon(p)
 	v.loadMessage()
-	p.line("")
+	p.Line("")
 	for i := range 8 {
-		p.op("FMOVQ %d(R0), F%d", stateAt+rowSize*i, i)
+		p.Op("FMOVQ %d(R0), F%d", stateAt+rowSize*i, i)
 	}
-	p.op("MOVD $iv<>(SB), R4")
+	p.Op("MOVD $iv<>(SB), R4")
 	for i := range 8 {
-		p.op("VLD1R.P 8(R4), [V%d.D2]", 8+i)
+		p.Op("VLD1R.P 8(R4), [V%d.D2]", 8+i)
 	}
-	p.op("FMOVQ %d(R0), F18", countAt)
-	p.op("FMOVQ %d(R0), F19", finalAt)
-	p.op("VDUP R5, V20.D2")
-	p.op("VEOR V18.B16, V12.B16, V12.B16")
-	p.op("VEOR V19.B16, V14.B16, V14.B16")
-	p.op("VADD V20.D2, V18.D2, V18.D2")
-	p.op("FMOVQ F18, %d(R0)", countAt)
-	p.line("")
+	p.Op("FMOVQ %d(R0), F18", countAt)
+	p.Op("FMOVQ %d(R0), F19", finalAt)
+	p.Op("VDUP R5, V20.D2")
+	p.Op("VEOR V18.B16, V12.B16, V12.B16")
+	p.Op("VEOR V19.B16, V14.B16, V14.B16")
+	p.Op("VADD V20.D2, V18.D2, V18.D2")
+	p.Op("FMOVQ F18, %d(R0)", countAt)
+	p.Line("")
 	rounds(v)
-	p.line("")
+	p.Line("")
 	for i := range 8 {
 		at, old := stateAt+rowSize*i, v.moment[i%4]
-		p.op("FMOVQ %d(R0), F%d", at, old)
+		p.Op("FMOVQ %d(R0), F%d", at, old)
 		v.xor(i, 8+i)
-		p.op("VEOR V%d.B16, V%d.B16, V%d.B16", old, v.word[i], v.word[i])
-		p.op("FMOVQ F%d, %d(R0)", v.word[i], at)
+		p.Op("VEOR V%d.B16, V%d.B16, V%d.B16", old, v.word[i], v.word[i])
+		p.Op("FMOVQ F%d, %d(R0)", v.word[i], at)
 	}
-	p.op("SUBS $1, R1, R1")
-	p.op("BNE block2")
-	p.op("RET")
+	p.Op("SUBS $1, R1, R1")
+	p.Op("BNE block2")
+	p.Op("RET")
 	return p.Bytes()
 }
 
@@ -129,7 +129,7 @@ func arm64() []byte {
 func (v *neon) loadMessage() {
 	for lane, from := range []string{"R2", "R3"} {
 		for at := 8 * lane; at < 8*lane+8; at += 4 {
-			v.op("VLD1.P 64(%s), [V%d.D2, V%d.D2, V%d.D2, V%d.D2]", from, at, at+1, at+2, at+3)
+			v.Op("VLD1.P 64(%s), [V%d.D2, V%d.D2, V%d.D2, V%d.D2]", from, at, at+1, at+2, at+3)
 		}
 	}
 	for m := range 16 {
@@ -137,9 +137,9 @@ func (v *neon) loadMessage() {
 		if m >= inRegisters {
 			to = v.moment[m%4]
 		}
-		v.op("VZIP%d V%d.D2, V%d.D2, V%d.D2", 1+m%2, 8+m/2, m/2, to)
+		v.Op("VZIP%d V%d.D2, V%d.D2, V%d.D2", 1+m%2, 8+m/2, m/2, to)
 		if m >= inRegisters {
-			v.op("FMOVQ F%d, %d(RSP)", to, onStack(m))
+			v.Op("FMOVQ F%d, %d(RSP)", to, onStack(m))
 		}
 	}
 }

@@ -41,85 +41,85 @@ func (y ymm) step(to, a, b, n int) {
 		}
 		x, z = z, x
 	}
-	y.op("VPADDD %s, %s, Y14", z, x)
-	y.op("VPSLLD $%d, Y14, Y15", n)
-	y.op("VPSRLD $%d, Y14, Y14", 32-n)
+	y.Op("VPADDD %s, %s, Y14", z, x)
+	y.Op("VPSLLD $%d, Y14, Y15", n)
+	y.Op("VPSRLD $%d, Y14, Y14", 32-n)
 	if t, inMemory := y.word(to); inMemory {
-		y.op("VPXOR Y14, Y15, Y15")
-		y.op("VPXOR %s, Y15, Y15", t)
-		y.op("VMOVDQU Y15, %s", t)
+		y.Op("VPXOR Y14, Y15, Y15")
+		y.Op("VPXOR %s, Y15, Y15", t)
+		y.Op("VMOVDQU Y15, %s", t)
 	} else {
-		y.op("VPXOR Y15, %s, %s", t, t)
-		y.op("VPXOR Y14, %s, %s", t, t)
+		y.Op("VPXOR Y15, %s, %s", t, t)
+		y.Op("VPXOR Y14, %s, %s", t, t)
 	}
 }
 
 func amd64() []byte {
 	p := new(printer)
-	p.begin()
+	p.Begin("cobox/seeder/salsa/gen")
 	p.lanes(8)
 	y := ymm{p}
-	p.line("// func xorBlocks(dst, src *byte, n int, words *[16]uint32)")
-	p.line("// Requires: AVX2")
-	p.line("TEXT ·xorBlocks(SB), 0, $%d-32", frame)
-	p.op("MOVQ dst+0(FP), DI")
-	p.op("MOVQ src+8(FP), SI")
-	p.op("MOVQ n+16(FP), CX")
-	p.op("MOVQ words+24(FP), AX")
+	p.Line("// func xorBlocks(dst, src *byte, n int, words *[16]uint32)")
+	p.Line("// Requires: AVX2")
+	p.Line("TEXT ·xorBlocks(SB), 0, $%d-32", frame)
+	p.Op("MOVQ dst+0(FP), DI")
+	p.Op("MOVQ src+8(FP), SI")
+	p.Op("MOVQ n+16(FP), CX")
+	p.Op("MOVQ words+24(FP), AX")
 	for i := range 16 {
-		p.op("VPBROADCASTD %d(AX), Y0", 4*i)
+		p.Op("VPBROADCASTD %d(AX), Y0", 4*i)
 		if i == 8 { // the counter
-			p.op("VPADDD lanes<>+0(SB), Y0, Y0")
+			p.Op("VPADDD lanes<>+0(SB), Y0, Y0")
 		}
-		p.op("VMOVDQU Y0, %d(SP)", inputAt+vector*i)
+		p.Op("VMOVDQU Y0, %d(SP)", inputAt+vector*i)
 	}
-	p.line("")
-	p.line("blocks:")
+	p.Line("")
+	p.Line("blocks:")
 	for i := range 16 {
 		if t, inMemory := y.word(i); inMemory {
-			p.op("VMOVDQU %d(SP), Y15", inputAt+vector*i)
-			p.op("VMOVDQU Y15, %s", t)
+			p.Op("VMOVDQU %d(SP), Y15", inputAt+vector*i)
+			p.Op("VMOVDQU Y15, %s", t)
 		} else {
-			p.op("VMOVDQU %d(SP), %s", inputAt+vector*i, t)
+			p.Op("VMOVDQU %d(SP), %s", inputAt+vector*i, t)
 		}
 	}
-	p.op("MOVQ $%d, DX", doubleRounds)
-	p.line("")
-	p.line("rounds:")
+	p.Op("MOVQ $%d, DX", doubleRounds)
+	p.Line("")
+	p.Line("rounds:")
 	doubleRound(y)
-	p.op("DECQ DX")
-	p.op("JNZ rounds")
-	p.line("")
+	p.Op("DECQ DX")
+	p.Op("JNZ rounds")
+	p.Line("")
 	// The words 8 to 15 leave their registers, so that there is room to turn the others.
 	for i := 8; i < 16; i++ {
 		t, _ := y.word(i)
-		p.op("VPADDD %d(SP), %s, %s", inputAt+vector*i, t, t)
-		p.op("VMOVDQU %s, %d(SP)", t, halfAt+vector*(i-8))
+		p.Op("VPADDD %d(SP), %s, %s", inputAt+vector*i, t, t)
+		p.Op("VMOVDQU %s, %d(SP)", t, halfAt+vector*(i-8))
 	}
 	for i := 7; i >= 0; i-- { // to the register of its number, which a later word has left
 		if t, inMemory := y.word(i); inMemory {
-			p.op("VMOVDQU %s, Y%d", t, i)
-			p.op("VPADDD %d(SP), Y%d, Y%d", inputAt+vector*i, i, i)
+			p.Op("VMOVDQU %s, Y%d", t, i)
+			p.Op("VPADDD %d(SP), Y%d, Y%d", inputAt+vector*i, i, i)
 		} else {
-			p.op("VPADDD %d(SP), %s, Y%d", inputAt+vector*i, t, i)
+			p.Op("VPADDD %d(SP), %s, Y%d", inputAt+vector*i, t, i)
 		}
 	}
 	y.xorHalf(0)
-	p.line("")
+	p.Line("")
 	for i := range 8 {
-		p.op("VMOVDQU %d(SP), Y%d", halfAt+vector*i, i)
+		p.Op("VMOVDQU %d(SP), Y%d", halfAt+vector*i, i)
 	}
 	y.xorHalf(vector)
-	p.line("")
-	p.op("VMOVDQU %d(SP), Y0", inputAt+vector*8)
-	p.op("VPADDD lanes<>+32(SB), Y0, Y0")
-	p.op("VMOVDQU Y0, %d(SP)", inputAt+vector*8)
-	p.op("ADDQ $512, SI")
-	p.op("ADDQ $512, DI")
-	p.op("DECQ CX")
-	p.op("JNZ blocks")
-	p.op("VZEROUPPER")
-	p.op("RET")
+	p.Line("")
+	p.Op("VMOVDQU %d(SP), Y0", inputAt+vector*8)
+	p.Op("VPADDD lanes<>+32(SB), Y0, Y0")
+	p.Op("VMOVDQU Y0, %d(SP)", inputAt+vector*8)
+	p.Op("ADDQ $512, SI")
+	p.Op("ADDQ $512, DI")
+	p.Op("DECQ CX")
+	p.Op("JNZ blocks")
+	p.Op("VZEROUPPER")
+	p.Op("RET")
 	return p.Bytes()
 }
 
@@ -127,13 +127,13 @@ func amd64() []byte {
 // which begins at an offset, and encrypts it.
 func (y ymm) xorHalf(offset int) {
 	for i := 0; i < 8; i += 2 { // words in pairs: two blocks, in each half of the register
-		y.op("VPUNPCKLDQ Y%d, Y%d, Y%d", i+1, i, 8+i)
-		y.op("VPUNPCKHDQ Y%d, Y%d, Y%d", i+1, i, 9+i)
+		y.Op("VPUNPCKLDQ Y%d, Y%d, Y%d", i+1, i, 8+i)
+		y.Op("VPUNPCKHDQ Y%d, Y%d, Y%d", i+1, i, 9+i)
 	}
 	for i := 0; i < 8; i += 4 { // in fours: one block, and the one four further
 		for k := range 2 {
-			y.op("VPUNPCKLQDQ Y%d, Y%d, Y%d", 10+i+k, 8+i+k, i+2*k)
-			y.op("VPUNPCKHQDQ Y%d, Y%d, Y%d", 10+i+k, 8+i+k, i+2*k+1)
+			y.Op("VPUNPCKLQDQ Y%d, Y%d, Y%d", 10+i+k, 8+i+k, i+2*k)
+			y.Op("VPUNPCKHQDQ Y%d, Y%d, Y%d", 10+i+k, 8+i+k, i+2*k+1)
 		}
 	}
 	for block := range 8 {
@@ -142,8 +142,8 @@ func (y ymm) xorHalf(offset int) {
 			which = 0x31
 		}
 		at := 64*block + offset
-		y.op("VPERM2I128 $%#x, Y%d, Y%d, Y8", which, 4+block%4, block%4)
-		y.op("VPXOR %d(SI), Y8, Y8", at)
-		y.op("VMOVDQU Y8, %d(DI)", at)
+		y.Op("VPERM2I128 $%#x, Y%d, Y%d, Y8", which, 4+block%4, block%4)
+		y.Op("VPXOR %d(SI), Y8, Y8", at)
+		y.Op("VMOVDQU Y8, %d(DI)", at)
 	}
 }
