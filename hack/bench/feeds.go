@@ -101,9 +101,9 @@ func (p *partner) pinAll(ctx context.Context, b *boxProcess, keys []feed.Key) er
 	})
 }
 
-// settleTime is what a box gets to start, to scrub what is little, and to give back the
-// memory that this took, before it is watched.
-const settleTime = 45 * time.Second
+// settleTime is what a box gets to start, to scrub what is little, until its index rests
+// (see store.Config), and to give back the memory that this took, before it is watched.
+const settleTime = 90 * time.Second
 
 // idleTime is how long a box is watched that has nothing to do.
 const idleTime = 60 * time.Second

@@ -177,6 +177,7 @@ func (j *job) run(t *testing.T) error {
 			return g.Clear(1, 7)
 		},
 		func() error { return g.Reclaim() },
+		func() error { return store.Rest(j.s) },
 		func() error {
 			delete(j.model.feeds[own.Key].held, 7)
 			return g.Clear(7, 8)

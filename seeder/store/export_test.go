@@ -33,6 +33,13 @@ func SetCommitDelay(d time.Duration) (restore func()) {
 	return func() { commitDelay = old }
 }
 
+// Rest makes the index of a store rest, and gets it up again.
+func Rest(s *Store) error {
+	s.index.lieDown()
+	s.index.filled.Store(true)
+	return s.index.getUp()
+}
+
 // edit opens the index of a closed store.
 func edit(t testing.TB, dir string, fn func(*badger.Txn) error) {
 	t.Helper()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"cobox/seeder/durable"
 
@@ -22,10 +24,18 @@ type index struct {
 	room     *room
 	failures *failures
 
+	memTable int64         // bytes of Badger's table in memory
+	rest     time.Duration // see Config.Rest
+
 	maxSize, maxCount int // of a transaction, somewhat below Badger's own bounds
 
-	mu sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
-	db *badger.DB   // nil when closed; mu
+	mu      sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
+	db      *badger.DB   // nil when closed; mu
+	gone    error        // why db is nil; mu
+	resting bool         // db has no compactors; mu
+	timer   *time.Timer  // calls lieDown; mu
+
+	filled atomic.Bool // a table in memory is full, and a new log was begun
 
 	failMu sync.Mutex
 	failed error // a write failed: memory may be ahead of the disk; failMu
@@ -34,21 +44,39 @@ type index struct {
 	log   int // number of Badger's newest log whose name is on the disk; logMu
 }
 
-// openIndex opens or makes the database, with a table in memory of that size.
-func openIndex(dir string, memTable int64, step func(_, _ string) error, room *room) (*index, error) {
-	opts := badgerOptions(dir, memTable)
-	if err := checkTables(dir, opts); err != nil {
+// openIndex opens or makes the database, with a table in memory of that size, which
+// rests once it has filled no table for so long.
+func openIndex(dir string, memTable int64, rest time.Duration, step func(_, _ string) error, room *room) (*index, error) {
+	x := &index{dir: dir, memTable: memTable, rest: rest, step: step, room: room, failures: new(failures)}
+	if err := x.open(compactors, tablesRead); err != nil {
 		return nil, err
+	}
+	x.maxSize, x.maxCount = int(x.db.MaxBatchSize())*9/10, int(x.db.MaxBatchCount())*9/10
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.timer = time.AfterFunc(rest, x.lieDown)
+	return x, nil
+}
+
+// open opens the database with so many compactors, after so many bytes of its tables
+// were read. The caller holds mu, or is alone.
+func (x *index) open(compactors int, read int64) error {
+	opts := badgerOptions(x.dir, x.memTable).WithNumCompactors(compactors)
+	if err := checkTables(x.dir, opts, read); err != nil {
+		return err
 	}
 	db, err := openBadger(opts)
 	if err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
-	x := &index{
-		dir: dir, step: step, room: room, failures: new(failures), db: db, log: newestLog(dir),
-		maxSize: int(db.MaxBatchSize()) * 9 / 10, maxCount: int(db.MaxBatchCount()) * 9 / 10,
+	x.logMu.Lock()
+	defer x.logMu.Unlock()
+	x.log = newestLog(x.dir)
+	if err := durable.SyncDir(x.dir); err != nil {
+		return errors.Join(err, db.Close())
 	}
-	return x, durable.SyncDir(dir)
+	x.db = db
+	return nil
 }
 
 // openBadger is badger.Open, with an error where that panics over what it finds.
@@ -79,7 +107,6 @@ func badgerOptions(dir string, memTable int64) badger.Options {
 		WithValueLogFileSize(1 << 20). // nothing goes there: all values are small
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
-		WithNumCompactors(2).
 		WithNumGoroutines(1).
 		WithDetectConflicts(false) // a key has one writer at a time
 }
@@ -89,12 +116,13 @@ func badgerOptions(dir string, memTable int64) badger.Options {
 // commit, whatever blocks came (see maxWaiting).
 const defaultMemTable = 8 << 20
 
-// use calls fn with the database, which stays open meanwhile.
+// use calls fn with the database, which stays open meanwhile. fn must not use the
+// index, or it waits for the end of itself.
 func (x *index) use(fn func(db *badger.DB) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.db == nil {
-		return ErrClosed
+		return x.gone
 	}
 	return fn(x.db)
 }
@@ -105,11 +133,12 @@ func (x *index) use(fn func(db *badger.DB) error) error {
 func (x *index) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.timer.Stop()
 	if x.db == nil {
 		return nil
 	}
 	db := x.db
-	x.db = nil
+	x.db, x.gone = nil, ErrClosed
 	if err := x.room.forIndex(deleteFree); err != nil {
 		return fmt.Errorf("closing the index: %w", err)
 	}
@@ -198,7 +227,10 @@ func (x *index) write(need uint64, entries ...entry) error {
 	if err != nil {
 		return fmt.Errorf("writing the index: %w", err)
 	}
-	return x.syncNames()
+	if err := x.syncNames(); err != nil || !x.filled.Load() {
+		return err
+	}
+	return x.getUp()
 }
 
 // check returns why nothing can be written any more.
@@ -235,6 +267,7 @@ func (x *index) syncNames() error {
 	if !begun {
 		return nil
 	}
+	x.filled.Store(true)
 	if err := durable.SyncDir(x.dir); err != nil {
 		return x.fail(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"cobox/seeder/feed"
 )
@@ -14,7 +15,7 @@ func testIndex(t *testing.T) *index {
 	t.Helper()
 	dir := t.TempDir()
 	none := func(_, _ string) error { return nil }
-	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, none, &room{dir: dir, log: slog.New(slog.DiscardHandler)})
+	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Hour, none, &room{dir: dir, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func killWriter() *storetest.Writer {
 // acknowledged to be on the disk.
 func ingest(dir string) error {
 	w := killWriter()
-	s, err := store.Open(dir, store.WithSmallIndex(store.Config{}))
+	s, err := store.Open(dir, store.WithSmallIndex(store.Config{Rest: 5 * time.Millisecond}))
 	if err != nil {
 		return err
 	}

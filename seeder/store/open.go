@@ -46,7 +46,13 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.files = newFiles(filepath.Join(dir, feedsDir), step)
 	s.files.failures = s.failures
 	s.commits = newCommitter(s)
-	if err := s.open(cfg.MemTable, step); err != nil {
+	if cfg.MemTable == 0 {
+		cfg.MemTable = defaultMemTable
+	}
+	if cfg.Rest == 0 {
+		cfg.Rest = defaultRest
+	}
+	if err := s.open(cfg, step); err != nil {
 		s.files.close()
 		if s.index != nil {
 			err = errors.Join(err, s.index.close())
@@ -60,7 +66,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(memTable int64, step func(_, _ string) error) (err error) {
+func (s *Store) open(cfg Config, step func(_, _ string) error) (err error) {
 	if err := checkFolder(s.dir); err != nil {
 		return err
 	}
@@ -78,10 +84,7 @@ func (s *Store) open(memTable int64, step func(_, _ string) error) (err error) {
 			return err
 		}
 	}
-	if memTable == 0 {
-		memTable = defaultMemTable
-	}
-	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), memTable, step, s.room); err != nil {
+	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), cfg.MemTable, cfg.Rest, step, s.room); err != nil {
 		return err
 	}
 	s.index.failures = s.failures

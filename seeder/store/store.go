@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cobox/seeder/durable"
 	"cobox/seeder/feed"
@@ -23,6 +24,9 @@ type Config struct {
 	// MemTable is the size of the index's table in memory; 0 means 8 MiB, and 1 MiB
 	// is the least. Tests that open many stores have small ones.
 	MemTable int64
+	// Rest is how long the index fills no table until it rests; 0 means a minute. Tests
+	// have less.
+	Rest time.Duration
 }
 
 // A Store is an open store. It is safe for concurrent use.

@@ -29,15 +29,14 @@ import (
 // a second or two from a slow card.
 const tablesRead = 32 << 20
 
-// checkTables refuses tables that Badger could not live with. Those that its list of
-// tables does not name are no matter: a crash leaves them, and Badger removes them. Errors
-// wrap [ErrDamaged].
-func checkTables(dir string, opts badger.Options) error {
+// checkTables refuses tables that Badger could not live with, for which it reads that many
+// bytes of them beyond their ends. Those that its list of tables does not name are no
+// matter: a crash leaves them, and Badger removes them. Errors wrap [ErrDamaged].
+func checkTables(dir string, opts badger.Options, left int64) error {
 	ids, err := listTables(dir, opts)
 	if err != nil {
 		return err
 	}
-	left := int64(tablesRead)
 	for _, id := range ids {
 		read, err := checkTable(badgertable.NewFilename(id, dir), left)
 		if err != nil {

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// isResting reports whether an index rests.
+func (x *index) isResting() bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.resting
+}
+
+// fill writes keys of a kilobyte, the values of which are their numbers, until done.
+func fill(t *testing.T, x *index, n *int, done func() bool) {
+	t.Helper()
+	for !done() {
+		value := binary.BigEndian.AppendUint64(make([]byte, 1016), uint64(*n))
+		if err := x.write(0, entry{fmt.Appendf(nil, "k%08d", *n), value}); err != nil {
+			t.Fatal(err)
+		}
+		*n++
+	}
+}
+
+// checkFilled looks whether all is there that was filled in.
+func checkFilled(t *testing.T, x *index, n int) {
+	t.Helper()
+	found := 0
+	err := x.each([]byte("k"), nil, func(key, value []byte) error {
+		if string(key) != fmt.Sprintf("k%08d", found) || binary.BigEndian.Uint64(value[1016:]) != uint64(found) {
+			return fmt.Errorf("key %d is %q with the value %x", found, key, value[1016:])
+		}
+		found++
+		return nil
+	})
+	if err != nil || found != n {
+		t.Fatalf("%d keys of %d are there, %v", found, n, err)
+	}
+}
+
+// An index rests when it is told to, unless there is something to compact; what is
+// little it writes so, and it gets up once it fills a table.
+func TestIndexRests(t *testing.T) {
+	x := testIndex(t)
+	n := 0
+	for range 3 {
+		for !x.isResting() {
+			x.lieDown()
+			time.Sleep(time.Millisecond) // the compactors have to find their work first
+		}
+		few := n + 10
+		fill(t, x, &n, func() bool { return n == few })
+		if !x.isResting() {
+			t.Fatal("a few keys woke it")
+		}
+		checkFilled(t, x, n)
+		fill(t, x, &n, func() bool { return !x.isResting() })
+		if n < few+500 {
+			t.Fatalf("%d keys of a kilobyte filled a table of a megabyte", n-few)
+		}
+		checkFilled(t, x, n)
+	}
+	// With its compactors it takes more tables than it could without.
+	if few := n; few < 8000 {
+		fill(t, x, &n, func() bool { return n == 8000 })
+	}
+	checkFilled(t, x, n)
+}
+
+// An index may be used while it rests and gets up.
+func TestIndexRestsInUse(t *testing.T) {
+	dir := t.TempDir()
+	none := func(_, _ string) error { return nil }
+	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Millisecond, none, &room{dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			key := func(i int) []byte { return fmt.Appendf(nil, "%d/%d", g, i) }
+			for i := range 1500 {
+				if err := x.write(0, entry{key(i), bytes.Repeat(key(i), 200)}); err != nil {
+					t.Errorf("writing %s: %v", key(i), err)
+					return
+				}
+				if got, err := x.get(key(i / 2)); err != nil || !bytes.Equal(got, bytes.Repeat(key(i/2), 200)) {
+					t.Errorf("reading %s: %d bytes, %v", key(i/2), len(got), err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := x.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := x.get([]byte("0/0")); !errors.Is(err, ErrClosed) {
+		t.Errorf("reading a closed index: %v", err)
+	}
+}
+
+// An index that is damaged under way says so when it is opened anew, and takes nothing.
+func TestIndexRestsOnDamage(t *testing.T) {
+	x := testIndex(t)
+	n := 0
+	fill(t, x, &n, func() bool { return n == 3000 })
+	tables, err := filepath.Glob(filepath.Join(x.dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("there are no tables: %v", err)
+	}
+	for _, name := range tables {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)-1] ^= 1
+		// Not in place: Badger has the old one mapped.
+		if err := errors.Join(os.Remove(name), os.WriteFile(name, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.mu.Lock()
+	err = x.reopenLocked(0)
+	x.mu.Unlock()
+	if !errors.Is(err, ErrDamaged) {
+		t.Errorf("opening it anew: %v", err)
+	}
+	if _, err := x.get([]byte("k00000000")); !errors.Is(err, ErrDamaged) {
+		t.Errorf("reading: %v", err)
+	}
+	if err := x.write(0, entry{[]byte("k"), nil}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("writing: %v", err)
+	}
+}
+
+// A step that fails ends the writing, not the reading.
+func TestIndexRestFails(t *testing.T) {
+	x := testIndex(t)
+	n := 0
+	fill(t, x, &n, func() bool { return n == 10 })
+	broken := errors.New("broken")
+	x.step = func(_, _ string) error { return broken }
+	x.lieDown()
+	if x.isResting() {
+		t.Error("it rests all the same")
+	}
+	checkFilled(t, x, n)
+	x.step = func(_, _ string) error { return nil }
+	if err := x.write(0, entry{[]byte("k"), nil}); !errors.Is(err, broken) {
+		t.Errorf("writing: %v", err)
+	}
+}
