@@ -46,3 +46,13 @@ func startSync(f *os.File, at, n int64) {
 
 // syncFile is what each file needs before syncFiles: nothing.
 func syncFile(*os.File) error { return nil }
+
+// move gives what is in this folder a name in another, which nothing has: otherwise the
+// error wraps [fs.ErrExist].
+func (f *openFolder) move(base string, to *openFolder, name string) error {
+	err := unix.Renameat2(int(f.dir.Fd()), base, int(to.dir.Fd()), name, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // not every file system can
+		return f.moveByPath(base, to, name)
+	}
+	return err
+}

@@ -29,6 +29,12 @@ func setLinkTime(root *os.Root, name string, t time.Time) error {
 	return root.Chtimes(name, t, t)
 }
 
+func (f *openFolder) setTime(base string, t time.Time) error { return setLinkTime(f.root, base, t) }
+
+func (f *openFolder) move(base string, to *openFolder, name string) error {
+	return f.moveByPath(base, to, name)
+}
+
 func makeFifo(*os.Root, string, uint32) error { return errors.ErrUnsupported }
 
 func syncFiles(*os.Root) error { return nil }

@@ -40,13 +40,20 @@ func nextData(f *os.File, offset, size int64) (start, end int64, err error) {
 
 // setLinkTime sets the time of an entry itself, also of a symbolic link.
 func setLinkTime(root *os.Root, name string, t time.Time) error {
-	return inFolder(root, name, func(dir int, base string) error {
-		ts, err := unix.TimeToTimespec(t)
-		if err != nil {
-			return err
-		}
-		return unix.UtimesNanoAt(dir, base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
-	})
+	return inFolder(root, name, func(dir int, base string) error { return setTimeAt(dir, base, t) })
+}
+
+// setTime is setLinkTime of what is in an open folder.
+func (f *openFolder) setTime(base string, t time.Time) error {
+	return setTimeAt(int(f.dir.Fd()), base, t)
+}
+
+func setTimeAt(dir int, base string, t time.Time) error {
+	ts, err := unix.TimeToTimespec(t)
+	if err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(dir, base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // inFolder calls f with the open folder of an entry and the entry's last name.

@@ -125,9 +125,10 @@ type restore struct {
 
 // A folder is a folder of the snapshot on the way of the walk.
 type folder struct {
-	path string
-	meta metadata
-	made bool
+	path  string
+	meta  metadata
+	made  bool
+	fresh bool // we made it, and nothing was there
 }
 
 // A later is an entry that is made at the end.
@@ -259,7 +260,7 @@ func (r *restore) visit(ctx context.Context, name string, n *Node) error {
 	switch n.Type {
 	case TypeDir:
 	case TypeFile:
-		err = r.planFile(ctx, name, n)
+		err = r.planFile(ctx, name, n, r.stack[len(r.stack)-1].fresh)
 	case TypeSymlink, TypeFifo:
 		r.later = append(r.later, later{path: name, meta: n.metadata(), target: n.Target})
 	default:

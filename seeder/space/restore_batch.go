@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 
 	"cobox/seeder/feed"
 )
@@ -43,7 +44,10 @@ type fileJob struct {
 	meta       metadata
 	size       uint64
 	linked     *linkedFile // nil when it has one name
+	pieces     int         // in all batches
 	planned    bool        // all pieces were seen
+	there      bool        // another file is there, to be replaced
+	finished   bool        // it is as it should be, but for its name
 	extend     bool        // nothing, or zeros, follows the last piece: the file must be made longer
 
 	mu  sync.Mutex
@@ -67,6 +71,7 @@ func (j *fileJob) failed() error {
 
 func (b *batch) add(job *fileJob, offset uint64, ref Ref) {
 	b.pieces = append(b.pieces, piece{job, offset, ref})
+	job.pieces++
 }
 
 // flush writes what is in the batch and gives the complete files their names.
@@ -86,10 +91,7 @@ func (r *restore) flush(ctx context.Context) error {
 		case !job.planned:
 			unfinished = append(unfinished, job)
 		default:
-			if err := r.extend(job); err != nil {
-				return fmt.Errorf("%q: %w", job.path, err)
-			}
-			if err := r.setMetadata(job.temp, job.meta); err != nil {
+			if err := r.finish(job); err != nil {
 				return fmt.Errorf("%q: %w", job.path, err)
 			}
 			complete = append(complete, job)
@@ -107,15 +109,46 @@ func (r *restore) flush(ctx context.Context) error {
 	if err := r.disk.sync(r.root, &names); err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
-	for _, job := range complete {
-		if err := r.root.Rename(job.temp, job.path); err != nil {
+	return r.name(complete)
+}
+
+// name gives files that are complete their names.
+func (r *restore) name(jobs []*fileJob) (err error) {
+	var from, to openFolder
+	defer func() { err = errors.Join(err, from.close(), to.close()) }()
+	for _, job := range jobs {
+		dir := path.Dir(job.path)
+		if job.there {
+			err = r.root.Rename(job.temp, job.path)
+		} else if err = errors.Join(from.change(r.root, path.Dir(job.temp)), to.change(r.root, dir)); err == nil {
+			err = from.move(path.Base(job.temp), &to, path.Base(job.path))
+		}
+		if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENAMETOOLONG) {
+			// Somebody has just made it, or this file system takes its name for another's, or
+			// has shorter names.
+			job.linked.fail(err)
+			r.warn(job.path, err)
+			continue // it goes with the temporary folder
+		}
+		if err != nil {
 			return fmt.Errorf("%q: %w", job.path, err)
 		}
-		r.changed.add(path.Dir(job.path))
+		r.changed.add(dir)
 		r.result.Files++
 		r.report(1, 0)
 	}
 	return nil
+}
+
+// finish gives a file its length, mode and time, where it did not have them when it was written.
+func (r *restore) finish(job *fileJob) error {
+	if job.finished {
+		return nil
+	}
+	if err := r.extend(job); err != nil {
+		return err
+	}
+	return r.setMetadata(job.temp, job.meta)
 }
 
 // extend gives an empty file, or one that ends with zeros, its length.
@@ -156,9 +189,11 @@ func (r *restore) runBatch(ctx context.Context) error {
 		return nil
 	})
 	for range max(2, runtime.GOMAXPROCS(0)) {
-		g.run(func(ctx context.Context) error {
+		g.run(func(ctx context.Context) (err error) {
+			w := fileWriter{r: r}
+			defer func() { err = errors.Join(err, w.folder.close()) }()
 			for of := range blocks {
-				if err := r.writeBlock(ctx, of); err != nil {
+				if err := w.writeBlock(ctx, of); err != nil {
 					return err
 				}
 			}
@@ -194,9 +229,21 @@ func (r *restore) prefetch(ctx context.Context, pieces []piece) {
 	p.Prefetch(ctx, key, indexes)
 }
 
+// A fileWriter writes pieces to temporary files. It is for one goroutine.
+type fileWriter struct {
+	r      *restore
+	folder openFolder // of the file that was written last
+
+	job      *fileJob // that is open; nil for none
+	file     *os.File
+	from, to uint64 // of what was written to it
+	pieces   int    // that were written to it
+}
+
 // writeBlock writes all pieces that are in one block. Damage fails the files
 // that need what is damaged; other errors end the restore.
-func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
+func (w *fileWriter) writeBlock(ctx context.Context, pieces []piece) (err error) {
+	r := w.r
 	pack, err := r.reader.pack(ctx, pieces[0].ref.Feed, pieces[0].ref.Block)
 	if lost(err) {
 		for i := range pieces {
@@ -211,21 +258,7 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 	if len(pieces) > 1 {
 		pack.checkAll(r.reader.keys)
 	}
-	var file *os.File
-	var open *fileJob
-	var from, to uint64 // of what is written to file
-	closeFile := func() error {
-		if file == nil {
-			return nil
-		}
-		if to-from >= startSize {
-			startSync(file, int64(from), int64(to-from))
-		}
-		err := errors.Join(syncFile(file), file.Close())
-		file = nil
-		return err
-	}
-	defer func() { _ = closeFile() }() // after an error
+	defer func() { err = errors.Join(err, w.close()) }()
 	for i := range pieces {
 		p := &pieces[i]
 		if p.job.failed() != nil {
@@ -236,26 +269,66 @@ func (r *restore) writeBlock(ctx context.Context, pieces []piece) error {
 			p.job.fail(err)
 			continue
 		}
-		if open != p.job || file == nil {
-			if err := closeFile(); err != nil {
-				return err
-			}
-			if file, err = r.root.OpenFile(p.job.temp, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
-				return err
-			}
-			open, from, to = p.job, p.offset, p.offset
-		}
-		if err := writeSparse(file, content, int64(p.offset), int64(p.job.size)); err != nil {
+		if err := w.write(p, content); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
-		from, to = min(from, p.offset), max(to, p.offset+uint64(len(content)))
 		r.mu.Lock()
 		r.result.Bytes += uint64(len(content))
 		r.mu.Unlock()
 		r.report(0, uint64(len(content)))
 		r.disk.wrote(r.root, len(content))
 	}
-	return closeFile()
+	return nil
+}
+
+// write writes a piece to its file, which it opens, and closes the one before.
+func (w *fileWriter) write(p *piece, content []byte) error {
+	if w.job != p.job {
+		if err := w.close(); err != nil {
+			return err
+		}
+		if err := w.folder.change(w.r.root, path.Dir(p.job.temp)); err != nil {
+			return err
+		}
+		file, err := w.folder.root.OpenFile(path.Base(p.job.temp), os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		w.job, w.file, w.from, w.to, w.pieces = p.job, file, p.offset, p.offset, 0
+	}
+	if err := writeSparse(w.file, content, int64(p.offset), int64(p.job.size)); err != nil {
+		return err
+	}
+	w.from, w.to = min(w.from, p.offset), max(w.to, p.offset+uint64(len(content)))
+	w.pieces++
+	return nil
+}
+
+// close closes the file that is open, if any. If all of it was written since it was opened,
+// it is finished, without being opened once more.
+func (w *fileWriter) close() error {
+	job := w.job
+	if job == nil {
+		return nil
+	}
+	w.job = nil
+	if w.to-w.from >= startSize {
+		startSync(w.file, int64(w.from), int64(w.to-w.from))
+	}
+	whole := job.planned && !job.extend && w.pieces == job.pieces && job.failed() == nil
+	var err error
+	if whole {
+		err = w.r.setFileMode(w.file, job.meta)
+	}
+	err = errors.Join(err, syncFile(w.file), w.file.Close())
+	if whole && err == nil {
+		err = w.folder.setTime(path.Base(job.temp), job.meta.modTime)
+		job.finished = err == nil
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", job.path, err)
+	}
+	return nil
 }
 
 // startSize is how much of a file is worth a write of its own, before the sync of all files:

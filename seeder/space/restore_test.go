@@ -346,3 +346,42 @@ func TestRestoreAbsent(t *testing.T) {
 		}
 	}
 }
+
+// What takes the name of a file while it is written stays, and the file is missed: so does
+// another file of the snapshot whose name is the same to the file system.
+func TestRestoreNameTaken(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"a", "dir/b", "dir/c"} {
+		w.write(name, []byte("content of "+name))
+	}
+	s := w.backup().Snapshot
+	for _, overwrite := range []bool{false, true} {
+		dest := filepath.Join(t.TempDir(), "restored")
+		var warned []string
+		_, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{
+			Overwrite: overwrite,
+			Warn: func(e *space.PathError) {
+				if !errors.Is(e, fs.ErrExist) {
+					t.Error(e)
+				}
+				warned = append(warned, e.Path)
+			},
+			Progress: func(p space.Progress) {
+				if p.Bytes > 0 && p.Files == 0 {
+					must(t, os.WriteFile(filepath.Join(dest, "dir/b"), []byte("mine"), 0o600))
+				}
+			},
+		})
+		if e, ok := errors.AsType[*space.PartialError](err); !ok || e.Missing != 1 || !slices.Equal(warned, []string{"dir/b"}) {
+			t.Errorf("overwrite %v: %v, and was told of %q", overwrite, err, warned)
+		}
+		for name, want := range map[string]string{"a": "content of a", "dir/b": "mine", "dir/c": "content of dir/c"} {
+			if got, err := os.ReadFile(filepath.Join(dest, name)); err != nil || string(got) != want {
+				t.Errorf("overwrite %v: %s is %q, %v", overwrite, name, got, err)
+			}
+		}
+		if left, err := filepath.Glob(filepath.Join(dest, ".cobox-*")); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q, %v", left, err)
+		}
+	}
+}
