@@ -29,6 +29,13 @@ var (
 	Unframe    = unframe
 )
 
+// SetBatch changes how many pieces and files a restore writes at once.
+func SetBatch(pieces, jobs int) (restore func()) {
+	oldPieces, oldJobs := maxPieces, maxJobs
+	maxPieces, maxJobs = pieces, jobs
+	return func() { maxPieces, maxJobs = oldPieces, oldJobs }
+}
+
 // Match is globs.match.
 func (g globs) Match(name string) (selected, below bool) { return g.match(name) }
 

@@ -112,13 +112,14 @@ type restore struct {
 	later   []later  // links and pipes, made when all files are there
 	linked  map[inode]*linkedFile
 	batch   batch
-	temps   uint64 // temporary files made
+	temps   uint64     // temporary files made
+	naming  chan error // of the batch before; nil for none
 	disk    diskFeeder
-	changed syncList // folders, at last, and files that were there
 
 	matched uint64
 	mu      sync.Mutex
-	missing uint64 // mu; and what follows
+	missing uint64   // mu; and what follows
+	changed syncList // folders, at last, and files that were there
 	result  RestoreResult
 	done    Progress
 }
@@ -181,7 +182,8 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 		return err
 	}
 	defer func() {
-		r.disk.wg.Wait() // after an error; root is closed then
+		_ = r.named() // after an error; root is closed then
+		r.disk.wait()
 		if err != nil {
 			_ = r.root.RemoveAll(r.temp)
 		}
@@ -194,7 +196,7 @@ func (r *restore) run(ctx context.Context, s *Snapshot) (err error) {
 	if err := r.reader.walk(ctx, s, func(path string, n *Node) error { return r.visit(ctx, path, n) }, bad); err != nil {
 		return err
 	}
-	if err := r.flush(ctx); err != nil {
+	if err := errors.Join(r.flush(ctx), r.named()); err != nil {
 		return err
 	}
 	r.changed.all = r.changed.all || len(r.later) > 0 // links cannot be opened

@@ -19,8 +19,8 @@ import (
 
 // A restore gathers files into batches. A batch asks for its blocks in ascending
 // order and writes each chunk to wherever it belongs. The bounds keep the plan
-// small: about 12 MiB, whatever the snapshot's size.
-const (
+// small: about 15 MiB, whatever the snapshot's size.
+var ( // tests have less
 	maxPieces = 1 << 17
 	maxJobs   = 1 << 14
 )
@@ -74,7 +74,8 @@ func (b *batch) add(job *fileJob, offset uint64, ref Ref) {
 	job.pieces++
 }
 
-// flush writes what is in the batch and gives the complete files their names.
+// flush writes what is in the batch, and has the complete files get their names beside
+// what comes next: see [restore.named].
 func (r *restore) flush(ctx context.Context) error {
 	if err := r.runBatch(ctx); err != nil {
 		return err
@@ -98,22 +99,34 @@ func (r *restore) flush(ctx context.Context) error {
 		}
 	}
 	r.batch.jobs = unfinished
-	if len(complete) == 0 {
+	if err := r.named(); err != nil || len(complete) == 0 {
+		return err
+	}
+	r.naming = make(chan error, 1)
+	go func() { r.naming <- r.name(complete) }()
+	return nil
+}
+
+// named waits until the files of the last batch have their names.
+func (r *restore) named() error {
+	if r.naming == nil {
 		return nil
 	}
+	err := <-r.naming
+	r.naming = nil
+	return err
+}
+
+// name syncs files that are complete, and gives them their names.
+func (r *restore) name(jobs []*fileJob) (err error) {
 	// One sync for many: a file has its name only once its content is on disk.
 	var names syncList
-	for _, job := range complete {
+	for _, job := range jobs {
 		names.add(job.temp)
 	}
 	if err := r.disk.sync(r.root, &names); err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
-	return r.name(complete)
-}
-
-// name gives files that are complete their names.
-func (r *restore) name(jobs []*fileJob) (err error) {
 	var from, to openFolder
 	defer func() { err = errors.Join(err, from.close(), to.close()) }()
 	for _, job := range jobs {
@@ -133,11 +146,22 @@ func (r *restore) name(jobs []*fileJob) (err error) {
 		if err != nil {
 			return fmt.Errorf("%q: %w", job.path, err)
 		}
-		r.changed.add(dir)
-		r.result.Files++
+		r.restored(0, dir)
 		r.report(1, 0)
 	}
 	return nil
+}
+
+// restored counts a file that has its name, and notes what is still to be synced. kept is 1
+// when it was there before.
+func (r *restore) restored(kept uint64, changed ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Files++
+	r.result.Kept += kept
+	for _, name := range changed {
+		r.changed.add(name)
+	}
 }
 
 // finish gives a file its length, mode and time, where it did not have them when it was written.

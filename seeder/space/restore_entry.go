@@ -97,11 +97,8 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node, fresh bool
 			}
 		}
 		if same {
-			r.result.Files++
-			r.result.Kept++
+			r.restored(1, name, path.Dir(name))
 			r.report(1, n.Size)
-			r.changed.add(name)
-			r.changed.add(path.Dir(name))
 			return r.setMetadata(name, n.metadata())
 		}
 		if !r.Overwrite || info.IsDir() {

@@ -34,13 +34,13 @@ func (l *syncList) add(name string) {
 }
 
 // A diskFeeder syncs all files each time that much was written, beside what writes: so the
-// sync at the end, for which a person waits, has little left to do.
+// sync at the end, for which a person waits, has little left to do. The zero value is
+// usable; it is safe for concurrent use.
 type diskFeeder struct {
 	mu      sync.Mutex
-	written int   // since the last sync began; mu
-	syncing bool  // mu
-	err     error // of a sync: the kernel tells each fault once; mu
-	wg      sync.WaitGroup
+	written int           // since the last sync began; mu
+	syncing chan struct{} // closed when the sync ends; nil for none; mu
+	err     error         // of a sync: the kernel tells each fault once; mu
 }
 
 // feedBytes is some tenths of a second of a disk's time.
@@ -51,21 +51,33 @@ func (d *diskFeeder) wrote(root *os.Root, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.written += n
-	if d.written < feedBytes || d.syncing {
+	if d.written < feedBytes || d.syncing != nil {
 		return
 	}
-	d.written, d.syncing = 0, true
-	d.wg.Go(func() {
+	ended := make(chan struct{})
+	d.written, d.syncing = 0, ended
+	go func() {
 		err := syncFiles(root)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.syncing, d.err = false, errors.Join(d.err, err)
-	})
+		d.syncing, d.err = nil, errors.Join(d.err, err)
+		close(ended)
+	}()
+}
+
+// wait waits for the end of a sync that is under way.
+func (d *diskFeeder) wait() {
+	d.mu.Lock()
+	ended := d.syncing
+	d.mu.Unlock()
+	if ended != nil {
+		<-ended
+	}
 }
 
 // sync makes the names of a list durable. It returns what failed then or before.
 func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
-	d.wg.Wait()
+	d.wait()
 	err := error(nil)
 	if !list.all {
 		err = syncNames(root, slices.Sorted(maps.Keys(list.names)))

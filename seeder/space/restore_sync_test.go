@@ -45,8 +45,8 @@ func TestDiskFeeder(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if d.syncing || d.written != 0 {
-		t.Errorf("after sync: syncing %v, written %d", d.syncing, d.written)
+	if d.syncing != nil || d.written != 0 {
+		t.Errorf("after sync: syncing %v, written %d", d.syncing != nil, d.written)
 	}
 	var missing syncList
 	missing.add("not there")

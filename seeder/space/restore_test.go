@@ -385,3 +385,45 @@ func TestRestoreNameTaken(t *testing.T) {
 		}
 	}
 }
+
+// More files than a restore writes at once: those of a batch get their names while the next
+// one is written.
+func TestRestoreBatches(t *testing.T) {
+	defer space.SetBatch(150, 100)()
+	const files = 500
+	w := newWorld(t)
+	for i := range files {
+		w.write(fmt.Sprintf("%02d/%03d", i/30, i), fmt.Append(nil, "content of ", i))
+	}
+	w.write("large", randomBytes(1, 30_000_000)) // 500 pieces or so, in several batches
+	must(t, os.Link(filepath.Join(w.source, "00/000"), filepath.Join(w.source, "link")))
+	s := w.backup().Snapshot
+	want := listing(t, w.source)
+	dest := filepath.Join(t.TempDir(), "restored")
+	begun := false
+	_, err := space.Restore(t.Context(), w.reader(), s, dest, space.RestoreOptions{Progress: func(p space.Progress) {
+		if p.Files > 0 && !begun { // the first batch gets its names
+			begun = true
+			must(t, os.Mkdir(filepath.Join(dest, "16"), 0o700))
+			must(t, os.WriteFile(filepath.Join(dest, "16/499"), []byte("mine"), 0o600))
+		}
+	}})
+	if !errors.Is(err, fs.ErrExist) { // the folder is not fresh: the file is seen at once
+		t.Errorf("with a file in the way: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(dest, "16/499")))
+	kept := uint64(len(listing(t, dest)))
+	result := w.restoreTo(s, dest, space.RestoreOptions{})
+	if result.Files != files+2 || result.Kept == 0 || result.Kept > kept {
+		t.Errorf("the second run: %+v; %d names were there", result, kept)
+	}
+	got := listing(t, dest)
+	got["."] = want["."] // it was there before
+	sameListing(t, want, got)
+}
+
+// No step of a restore in batches leaves half a file under a name.
+func TestRestoreBatchesInterrupted(t *testing.T) {
+	defer space.SetBatch(20, 7)()
+	TestRestoreInterrupted(t)
+}
