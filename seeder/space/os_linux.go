@@ -50,7 +50,10 @@ func syncFile(*os.File) error { return nil }
 // move gives what is in this folder a name in another, which nothing has: otherwise the
 // error wraps [fs.ErrExist].
 func (f *openFolder) move(base string, to *openFolder, name string) error {
-	err := unix.Renameat2(int(f.dir.Fd()), base, int(to.dir.Fd()), name, unix.RENAME_NOREPLACE)
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Renameat2(int(f.dir.Fd()), base, int(to.dir.Fd()), name, unix.RENAME_NOREPLACE)
+	}
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // not every file system can
 		return f.moveByPath(base, to, name)
 	}

@@ -112,9 +112,12 @@ type restore struct {
 	later   []later  // links and pipes, made when all files are there
 	linked  map[inode]*linkedFile
 	batch   batch
-	temps   uint64     // temporary files made
 	naming  chan error // of the batch before; nil for none
 	disk    diskFeeder
+
+	tempFolder  string // below temp, for the next file that is not complete
+	tempFolders uint64 // made
+	tempsLeft   int    // names in tempFolder
 
 	matched uint64
 	mu      sync.Mutex

@@ -102,8 +102,15 @@ func (r *restore) flush(ctx context.Context) error {
 	if err := r.named(); err != nil || len(complete) == 0 {
 		return err
 	}
-	r.naming = make(chan error, 1)
-	go func() { r.naming <- r.name(complete) }()
+	// Folders of complete files are removed: no other file is to come into them.
+	r.tempsLeft = 0
+	keep := ""
+	if len(unfinished) > 0 { // one at most: the last
+		keep = path.Dir(unfinished[0].temp)
+	}
+	naming := make(chan error, 1)
+	r.naming = naming
+	go func() { naming <- r.name(complete, keep) }()
 	return nil
 }
 
@@ -117,8 +124,9 @@ func (r *restore) named() error {
 	return err
 }
 
-// name syncs files that are complete, and gives them their names.
-func (r *restore) name(jobs []*fileJob) (err error) {
+// name syncs files that are complete, and gives them their names. It removes the folders that
+// they were in, but for one.
+func (r *restore) name(jobs []*fileJob, keep string) (err error) {
 	// One sync for many: a file has its name only once its content is on disk.
 	var names syncList
 	for _, job := range jobs {
@@ -127,15 +135,10 @@ func (r *restore) name(jobs []*fileJob) (err error) {
 	if err := r.disk.sync(r.root, &names); err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
-	var from, to openFolder
-	defer func() { err = errors.Join(err, from.close(), to.close()) }()
+	n := namer{r: r, keep: keep}
+	defer func() { err = errors.Join(err, n.leave(), n.to.close()) }()
 	for _, job := range jobs {
-		dir := path.Dir(job.path)
-		if job.there {
-			err = r.root.Rename(job.temp, job.path)
-		} else if err = errors.Join(from.change(r.root, path.Dir(job.temp)), to.change(r.root, dir)); err == nil {
-			err = from.move(path.Base(job.temp), &to, path.Base(job.path))
-		}
+		err := n.name(job)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENAMETOOLONG) {
 			// Somebody has just made it, or this file system takes its name for another's, or
 			// has shorter names.
@@ -146,10 +149,43 @@ func (r *restore) name(jobs []*fileJob) (err error) {
 		if err != nil {
 			return fmt.Errorf("%q: %w", job.path, err)
 		}
-		r.restored(0, dir)
+		r.restored(0, path.Dir(job.path))
 		r.report(1, 0)
 	}
 	return nil
+}
+
+// A namer moves files from temporary folders to where they belong. It is for one goroutine.
+type namer struct {
+	r        *restore
+	keep     string // the temporary folder that is to stay
+	from, to openFolder
+}
+
+func (n *namer) name(job *fileJob) error {
+	temp := path.Dir(job.temp)
+	if n.from.name != temp {
+		if err := n.leave(); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(n.from.change(n.r.root, temp), n.to.change(n.r.root, path.Dir(job.path))); err != nil {
+		return err
+	}
+	if job.there {
+		return n.r.root.Rename(job.temp, job.path)
+	}
+	return n.from.move(path.Base(job.temp), &n.to, path.Base(job.path))
+}
+
+// leave closes the temporary folder, and removes it if it is empty.
+func (n *namer) leave() error {
+	name := n.from.name
+	err := n.from.close()
+	if name != "" && name != n.keep {
+		_ = n.r.root.Remove(name) // what is left there goes with the folder above
+	}
+	return err
 }
 
 // restored counts a file that has its name, and notes what is still to be synced. kept is 1
@@ -293,6 +329,11 @@ func (w *fileWriter) writeBlock(ctx context.Context, pieces []piece) (err error)
 			p.job.fail(err)
 			continue
 		}
+		if w.job != p.job {
+			if err := errors.Join(w.close(), w.open(p)); err != nil {
+				return err
+			}
+		}
 		if err := w.write(p, content); err != nil {
 			return fmt.Errorf("%q: %w", p.job.path, err)
 		}
@@ -305,21 +346,21 @@ func (w *fileWriter) writeBlock(ctx context.Context, pieces []piece) (err error)
 	return nil
 }
 
-// write writes a piece to its file, which it opens, and closes the one before.
-func (w *fileWriter) write(p *piece, content []byte) error {
-	if w.job != p.job {
-		if err := w.close(); err != nil {
-			return err
-		}
-		if err := w.folder.change(w.r.root, path.Dir(p.job.temp)); err != nil {
-			return err
-		}
-		file, err := w.folder.root.OpenFile(path.Base(p.job.temp), os.O_WRONLY|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		w.job, w.file, w.from, w.to, w.pieces = p.job, file, p.offset, p.offset, 0
+// open opens the file of a piece. None is open.
+func (w *fileWriter) open(p *piece) error {
+	err := w.folder.change(w.r.root, path.Dir(p.job.temp))
+	if err == nil {
+		w.file, err = w.folder.root.OpenFile(path.Base(p.job.temp), os.O_WRONLY|os.O_CREATE, 0o600)
 	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", p.job.path, err)
+	}
+	w.job, w.from, w.to, w.pieces = p.job, p.offset, p.offset, 0
+	return nil
+}
+
+// write writes a piece to its file, which is open.
+func (w *fileWriter) write(p *piece, content []byte) error {
 	if err := writeSparse(w.file, content, int64(p.offset), int64(p.job.size)); err != nil {
 		return err
 	}

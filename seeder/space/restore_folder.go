@@ -47,7 +47,7 @@ func (f *openFolder) close() error {
 	return err
 }
 
-// moveByPath is move for systems that do not know how to replace nothing.
+// moveByPath is move for systems that do not know how to replace nothing: it looks before.
 func (f *openFolder) moveByPath(base string, to *openFolder, name string) error {
 	if _, err := to.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {

@@ -85,6 +85,7 @@ func (d *diskFeeder) sync(root *os.Root, list *syncList) error {
 	if list.all || err != nil {
 		err = errors.Join(fault(err), syncFiles(root))
 	}
+	d.wait() // one that has begun meanwhile may have been told of a fault in our place
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.written, d.err = 0, errors.Join(d.err, err)

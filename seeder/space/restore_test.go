@@ -354,7 +354,10 @@ func TestRestoreNameTaken(t *testing.T) {
 	for _, name := range []string{"a", "dir/b", "dir/c"} {
 		w.write(name, []byte("content of "+name))
 	}
+	must(t, os.Link(filepath.Join(w.source, "dir/b"), filepath.Join(w.source, "dir/link"))) // is missed, too
+	must(t, os.Symlink("a", filepath.Join(w.source, "zlink")))
 	s := w.backup().Snapshot
+	want := listing(t, w.source)
 	for _, overwrite := range []bool{false, true} {
 		dest := filepath.Join(t.TempDir(), "restored")
 		var warned []string
@@ -372,14 +375,15 @@ func TestRestoreNameTaken(t *testing.T) {
 				}
 			},
 		})
-		if e, ok := errors.AsType[*space.PartialError](err); !ok || e.Missing != 1 || !slices.Equal(warned, []string{"dir/b"}) {
+		if e, ok := errors.AsType[*space.PartialError](err); !ok || e.Missing != 2 || !slices.Equal(warned, []string{"dir/b", "dir/link"}) {
 			t.Errorf("overwrite %v: %v, and was told of %q", overwrite, err, warned)
 		}
-		for name, want := range map[string]string{"a": "content of a", "dir/b": "mine", "dir/c": "content of dir/c"} {
-			if got, err := os.ReadFile(filepath.Join(dest, name)); err != nil || string(got) != want {
-				t.Errorf("overwrite %v: %s is %q, %v", overwrite, name, got, err)
-			}
+		if text, err := os.ReadFile(filepath.Join(dest, "dir/b")); err != nil || string(text) != "mine" {
+			t.Errorf("overwrite %v: dir/b is %q, %v", overwrite, text, err)
 		}
+		got := listing(t, dest)
+		got["dir/b"], got["dir/link"] = want["dir/b"], want["dir/link"]
+		sameListing(t, want, got)
 		if left, err := filepath.Glob(filepath.Join(dest, ".cobox-*")); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %q, %v", left, err)
 		}

@@ -29,11 +29,13 @@ type index struct {
 
 	maxSize, maxCount int // of a transaction, somewhat below Badger's own bounds
 
-	mu      sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
-	db      *badger.DB   // nil when closed; mu
-	gone    error        // why db is nil; mu
-	resting bool         // db has no compactors; mu
-	timer   *time.Timer  // calls lieDown; mu
+	mu        sync.RWMutex // held for reading while db is used: a read of a closed Badger can crash
+	db        *badger.DB   // nil when closed, or gone; mu
+	closed    bool         // mu
+	gone      error        // why db is nil; mu
+	versioned bool         // the store's version was there when db was closed last; mu
+	resting   bool         // db has no compactors; mu
+	timer     *time.Timer  // calls lieDown; mu
 
 	filled atomic.Bool // a table in memory is full, and a new log was begun
 
@@ -46,8 +48,8 @@ type index struct {
 
 // openIndex opens or makes the database, with a table in memory of that size, which
 // rests once it has filled no table for so long.
-func openIndex(dir string, memTable int64, rest time.Duration, step func(_, _ string) error, room *room) (*index, error) {
-	x := &index{dir: dir, memTable: memTable, rest: rest, step: step, room: room, failures: new(failures)}
+func openIndex(dir string, memTable int64, rest time.Duration, step func(_, _ string) error, room *room, failures *failures) (*index, error) {
+	x := &index{dir: dir, memTable: memTable, rest: rest, step: step, room: room, failures: failures}
 	if err := x.open(compactors, tablesRead); err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func openIndex(dir string, memTable int64, rest time.Duration, step func(_, _ st
 // open opens the database with so many compactors, after so many bytes of its tables
 // were read. The caller holds mu, or is alone.
 func (x *index) open(compactors int, read int64) error {
-	opts := badgerOptions(x.dir, x.memTable).WithNumCompactors(compactors)
+	opts := x.options(compactors)
 	if err := checkTables(x.dir, opts, read); err != nil {
 		return err
 	}
@@ -77,6 +79,10 @@ func (x *index) open(compactors int, read int64) error {
 	}
 	x.db = db
 	return nil
+}
+
+func (x *index) options(compactors int) badger.Options {
+	return badgerOptions(x.dir, x.memTable).WithNumCompactors(compactors)
 }
 
 // openBadger is badger.Open, with an error where that panics over what it finds.
@@ -129,16 +135,19 @@ func (x *index) use(fn func(db *badger.DB) error) error {
 
 // close closes the database when nobody uses it any more. Badger writes a table
 // then: on a disk without room for it, the database is left as by a crash, which
-// loses nothing.
+// loses nothing. One that is gone is an error.
 func (x *index) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.timer.Stop()
-	if x.db == nil {
+	if x.closed {
 		return nil
 	}
-	db := x.db
-	x.db, x.gone = nil, ErrClosed
+	db, gone := x.db, x.gone
+	x.db, x.gone, x.closed = nil, ErrClosed, true
+	if db == nil {
+		return gone
+	}
 	if err := x.room.forIndex(deleteFree); err != nil {
 		return fmt.Errorf("closing the index: %w", err)
 	}

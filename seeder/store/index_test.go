@@ -15,7 +15,7 @@ func testIndex(t *testing.T) *index {
 	t.Helper()
 	dir := t.TempDir()
 	none := func(_, _ string) error { return nil }
-	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Hour, none, &room{dir: dir, log: slog.New(slog.DiscardHandler)})
+	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Hour, none, &room{dir: dir, log: slog.New(slog.DiscardHandler)}, new(failures))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,10 +84,9 @@ func (s *Store) open(cfg Config, step func(_, _ string) error) (err error) {
 			return err
 		}
 	}
-	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), cfg.MemTable, cfg.Rest, step, s.room); err != nil {
+	if s.index, err = openIndex(filepath.Join(s.dir, indexDir), cfg.MemTable, cfg.Rest, step, s.room, s.failures); err != nil {
 		return err
 	}
-	s.index.failures = s.failures
 	if err := s.checkVersion(); err != nil {
 		return err
 	}

@@ -1,8 +1,15 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
+
+	"cobox/seeder/durable"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // Badger's compactors look for work forty times a second, which is most of what a box
@@ -16,19 +23,25 @@ const compactors = 2
 // defaultRest is how long an index fills no table until it rests.
 const defaultRest = time.Minute
 
-// lieDown makes the index rest, unless there is something to compact, or no room for the
-// table that Badger writes when it is closed; then it tries again later.
+// reviveAfter is how long an index that could not be opened anew waits to be tried again.
+const reviveAfter = 10 * time.Second
+
+// lieDown makes the index rest, unless there is something to compact, or the disk is not
+// as it should be; then it tries again later. An index that could not be opened anew, it
+// tries to open.
 func (x *index) lieDown() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.db == nil || x.resting || x.check() != nil {
-		return
-	}
-	if x.dueLocked() || x.room.forIndex(deleteFree) != nil {
+	switch {
+	case x.closed:
+	case x.db == nil:
+		_ = x.openAgainLocked(compactors)
+	case x.resting || x.check() != nil:
+	case x.dueLocked() || x.probe() != nil:
 		x.timer.Reset(x.rest)
-		return
+	default:
+		_ = x.reopenLocked(0) // it says so to whoever comes next
 	}
-	_ = x.reopenLocked(0) // it says so to whoever comes next
 }
 
 // dueLocked reports whether the compactors have something to do.
@@ -41,41 +54,108 @@ func (x *index) dueLocked() bool {
 	return false
 }
 
-// getUp ends the rest of an index that fills tables again, and puts the next one off.
-func (x *index) getUp() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.db == nil {
-		return nil // closed meanwhile: what was written is there
+// probe looks whether the database can be closed and opened: whether there is room for the
+// table that Badger writes then, what is to be opened is there, and a file can be written.
+// For none of that is the spare room used.
+func (x *index) probe() error {
+	if free, ok := durable.FreeBytes(x.dir); ok && free < indexFree {
+		return ErrNoSpace
 	}
-	x.timer.Reset(x.rest)
-	if x.resting {
-		if x.room.forIndex(deleteFree) != nil {
-			return nil // the next write tries again, if there is room for one
-		}
-		if err := x.reopenLocked(compactors); err != nil {
-			return err
-		}
+	if _, err := os.Stat(filepath.Join(x.dir, badger.ManifestFilename)); err != nil {
+		return err
 	}
-	x.filled.Store(false)
-	return nil
+	if err := checkTables(x.dir, x.options(0), 0); err != nil {
+		return err
+	}
+	name := filepath.Join(x.room.dir, probeName)
+	if err := durable.WriteFile(name, []byte("a probe"), 0o600); err != nil {
+		return err
+	}
+	return durable.Remove(name)
 }
 
-// reopenLocked opens the database anew, with so many compactors. After an error nothing
-// is written any more; if it could not be opened, nothing is read either.
-func (x *index) reopenLocked(compactors int) error {
-	err := x.step("index", x.dir)
-	if err == nil {
-		err = x.db.Close()
-		x.db = nil
+// probeName is the file that probe writes into the store's folder.
+const probeName = ".probe"
+
+// getUp ends the rest of an index that fills tables again, and puts the next one off.
+func (x *index) getUp() error {
+	if x.putOff() {
+		return nil
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db == nil || !x.resting {
+		return nil // what was written is there
+	}
+	if free, ok := durable.FreeBytes(x.dir); ok && free < deleteFree {
+		return nil // the next write tries again, if there is room for one
+	}
+	x.timer.Reset(x.rest)
+	x.filled.Store(false)
+	return x.reopenLocked(compactors)
+}
+
+// putOff puts the next rest off, and reports whether the index does not rest.
+func (x *index) putOff() bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.db == nil || x.resting {
+		return false
+	}
+	x.timer.Reset(x.rest)
+	x.filled.Store(false)
+	return true
+}
+
+// reopenLocked opens the database anew, with so many compactors. If it cannot be opened,
+// nothing is read or written, and it is tried again after a while. Nothing is lost then:
+// all that was written is in Badger's log.
+func (x *index) reopenLocked(compactors int) error {
+	if err := x.step("index", x.dir); err != nil {
+		return x.fail(err)
+	}
+	x.versioned = x.hasVersion()
+	err := x.db.Close()
+	x.db = nil
+	if err != nil {
+		return x.goneLocked(err)
+	}
+	return x.openAgainLocked(compactors)
+}
+
+// openAgainLocked opens the database, which is to be the one that it was.
+func (x *index) openAgainLocked(compactors int) error {
+	err := x.step("index", x.dir)
 	if err == nil {
 		err = x.open(compactors, 0)
 	}
 	if err != nil {
-		x.gone = fmt.Errorf("opening the index anew: %w", explain(err))
-		return x.fail(x.gone)
+		return x.goneLocked(err)
 	}
 	x.resting = compactors == 0
+	if x.versioned && !x.hasVersion() {
+		// Badger takes an index whose list of tables is gone for an empty one.
+		err := errors.Join(fmt.Errorf("%w: it is empty", ErrDamaged), x.db.Close())
+		x.db = nil
+		return x.goneLocked(err)
+	}
+	x.timer.Reset(x.rest)
 	return nil
+}
+
+// goneLocked notes why there is no database.
+func (x *index) goneLocked(err error) error {
+	x.gone = fmt.Errorf("opening the index anew: %w", explain(err))
+	_ = count(&x.failures.index, err)
+	x.timer.Reset(min(x.rest, reviveAfter))
+	return x.gone
+}
+
+// hasVersion reports whether the store's version is in the database, as it is from the
+// first Open on.
+func (x *index) hasVersion() bool {
+	return x.db.View(func(t *badger.Txn) error {
+		_, err := t.Get([]byte{keyVersion})
+		return err
+	}) == nil
 }

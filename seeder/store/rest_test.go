@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // isResting reports whether an index rests.
@@ -80,7 +82,7 @@ func TestIndexRests(t *testing.T) {
 func TestIndexRestsInUse(t *testing.T) {
 	dir := t.TempDir()
 	none := func(_, _ string) error { return nil }
-	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Millisecond, none, &room{dir: dir})
+	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, time.Millisecond, none, &room{dir: dir}, new(failures))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +111,8 @@ func TestIndexRestsInUse(t *testing.T) {
 	}
 }
 
-// An index that is damaged under way says so when it is opened anew, and takes nothing.
+// A table that is damaged under way lets the index not rest: what was read of it is still
+// there. Opened anew all the same, it says so, and takes nothing, until it is as it was.
 func TestIndexRestsOnDamage(t *testing.T) {
 	x := testIndex(t)
 	n := 0
@@ -118,17 +121,25 @@ func TestIndexRestsOnDamage(t *testing.T) {
 	if err != nil || len(tables) == 0 {
 		t.Fatalf("there are no tables: %v", err)
 	}
-	for _, name := range tables {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data[len(data)-1] ^= 1
-		// Not in place: Badger has the old one mapped.
+	// Not in place: Badger has the old one mapped.
+	replace := func(name string, data []byte) {
+		t.Helper()
 		if err := errors.Join(os.Remove(name), os.WriteFile(name, data, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	whole, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(whole)
+	bad[len(bad)-1] ^= 1
+	replace(tables[0], bad)
+	x.lieDown()
+	if x.isResting() {
+		t.Error("it rests")
+	}
+	checkFilled(t, x, n)
 	x.mu.Lock()
 	err = x.reopenLocked(0)
 	x.mu.Unlock()
@@ -140,6 +151,100 @@ func TestIndexRestsOnDamage(t *testing.T) {
 	}
 	if err := x.write(0, entry{[]byte("k"), nil}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("writing: %v", err)
+	}
+	replace(tables[0], whole)
+	x.lieDown()
+	checkFilled(t, x, n)
+	fill(t, x, &n, func() bool { return n == 3010 })
+	checkFilled(t, x, n)
+}
+
+// What cannot be opened for a moment is opened by itself; closed meanwhile, it says why.
+func TestIndexRevives(t *testing.T) {
+	dir := t.TempDir()
+	steps, broken := 0, errors.New("broken")
+	step := func(_, _ string) error {
+		if steps++; steps == 2 || steps > 4 { // after Close, but for one time
+			return broken
+		}
+		return nil
+	}
+	none := func(_, _ string) error { return nil }
+	x, err := openIndex(filepath.Join(dir, "index"), 1<<20, 100*time.Millisecond, none, &room{dir: dir}, new(failures))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	fill(t, x, &n, func() bool { return n == 10 })
+	x.mu.Lock()
+	x.step = step
+	err = x.reopenLocked(0)
+	x.mu.Unlock()
+	if !errors.Is(err, broken) {
+		t.Errorf("opening it anew: %v", err)
+	}
+	for { // it comes back by itself
+		_, err := x.get([]byte("k00000000"))
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	checkFilled(t, x, n)
+	x.mu.Lock()
+	steps = 4
+	x.step = func(_, _ string) error { // from now on it cannot
+		if steps++; steps > 5 {
+			return broken
+		}
+		return nil
+	}
+	err = x.reopenLocked(0)
+	x.mu.Unlock()
+	if !errors.Is(err, broken) {
+		t.Errorf("opening it anew: %v", err)
+	}
+	if err := x.close(); !errors.Is(err, broken) {
+		t.Errorf("closing what is gone: %v", err)
+	}
+	if err := x.close(); err != nil {
+		t.Errorf("closing it once more: %v", err)
+	}
+	if _, err := x.get([]byte("k00000000")); !errors.Is(err, ErrClosed) {
+		t.Errorf("reading a closed index: %v", err)
+	}
+}
+
+// An index whose list of tables has gone is not taken for an empty one.
+func TestIndexRestsWithoutTables(t *testing.T) {
+	x := testIndex(t)
+	if err := x.write(0, entry{[]byte{keyVersion}, []byte("a version")}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	fill(t, x, &n, func() bool { return n == 3000 })
+	if err := os.Remove(filepath.Join(x.dir, badger.ManifestFilename)); err != nil {
+		t.Fatal(err)
+	}
+	x.lieDown()
+	if x.isResting() {
+		t.Error("it rests")
+	}
+	checkFilled(t, x, n)
+	x.mu.Lock()
+	err := x.reopenLocked(0)
+	x.mu.Unlock()
+	if !errors.Is(err, ErrDamaged) {
+		t.Errorf("opening it anew: %v", err)
+	}
+	if err := x.write(0, entry{[]byte("k"), []byte("v")}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("writing: %v", err)
+	}
+	if err := x.close(); !errors.Is(err, ErrDamaged) {
+		t.Errorf("closing: %v", err)
 	}
 }
 
