@@ -72,7 +72,7 @@ func overLines(ctx context.Context, j linkJob) error {
 
 func overLine(ctx context.Context, w *tabwriter.Writer, l line, j linkJob) (err error) {
 	if l.loss > 0 {
-		j.blocks = max(1, j.blocks/lossyPart)
+		j.blocks = max((1<<20)/j.block, j.blocks/lossyPart) // whole MiB are told to the near end
 	}
 	k, err := layLink(ctx, l, j.control)
 	if err != nil {
