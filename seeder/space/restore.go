@@ -51,7 +51,8 @@ type RestoreResult struct {
 // there with the right content are kept.
 //
 // A different file in the way is an error that wraps [fs.ErrExist], unless
-// o.Overwrite. Damaged entries, and those that need a block that is absent, are left
+// o.Overwrite. Damaged entries, those that need a block that is absent, and files whose
+// name something takes meanwhile (on a file system that ignores case, another of them), are left
 // out and reported: Restore then returns the result and a [*PartialError]. Sockets and devices are skipped. Setuid and
 // setgid bits are restored only together with the owner.
 //

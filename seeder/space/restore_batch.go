@@ -138,7 +138,7 @@ func (r *restore) name(jobs []*fileJob, keep string) (err error) {
 	n := namer{r: r, keep: keep}
 	defer func() { err = errors.Join(err, n.leave(), n.to.close()) }()
 	for _, job := range jobs {
-		err := n.name(job)
+		err := n.move(job)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENAMETOOLONG) {
 			// Somebody has just made it, or this file system takes its name for another's, or
 			// has shorter names.
@@ -149,7 +149,7 @@ func (r *restore) name(jobs []*fileJob, keep string) (err error) {
 		if err != nil {
 			return fmt.Errorf("%q: %w", job.path, err)
 		}
-		r.restored(0, path.Dir(job.path))
+		r.restored(path.Dir(job.path))
 		r.report(1, 0)
 	}
 	return nil
@@ -162,7 +162,8 @@ type namer struct {
 	from, to openFolder
 }
 
-func (n *namer) name(job *fileJob) error {
+// move gives a file its name.
+func (n *namer) move(job *fileJob) error {
 	temp := path.Dir(job.temp)
 	if n.from.name != temp {
 		if err := n.leave(); err != nil {
@@ -188,13 +189,11 @@ func (n *namer) leave() error {
 	return err
 }
 
-// restored counts a file that has its name, and notes what is still to be synced. kept is 1
-// when it was there before.
-func (r *restore) restored(kept uint64, changed ...string) {
+// restored counts a file that has its name, and notes what is still to be synced.
+func (r *restore) restored(changed ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Files++
-	r.result.Kept += kept
 	for _, name := range changed {
 		r.changed.add(name)
 	}

@@ -80,32 +80,18 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node, fresh bool
 		}
 	}
 	there := false
-	if fresh {
-		// nothing is there
-	} else if info, err := r.root.Lstat(name); err == nil {
-		there = true
-		same := info.Mode().IsRegular() && uint64(info.Size()) == n.Size
-		if same {
-			same, err = r.sameContent(ctx, name, n)
-			if lost(err) {
-				linked.fail(err)
-				r.warn(name, err)
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+	if !fresh {
+		var same bool
+		var err error
+		there, same, err = r.existing(ctx, name, n)
+		if lost(err) {
+			linked.fail(err)
+			r.warn(name, err)
+			return nil
 		}
-		if same {
-			r.restored(1, name, path.Dir(name))
-			r.report(1, n.Size)
-			return r.setMetadata(name, n.metadata())
+		if err != nil || same {
+			return err
 		}
-		if !r.Overwrite || info.IsDir() {
-			return r.makeRoom(name, info)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	temp, err := r.newTemp()
 	if err != nil {
@@ -133,6 +119,33 @@ func (r *restore) planFile(ctx context.Context, name string, n *Node, fresh bool
 		err = r.flush(ctx)
 	}
 	return err
+}
+
+// existing looks whether something has the name of a file, which may be replaced then. If it
+// is the same file already, it is counted, and has the right mode and time.
+func (r *restore) existing(ctx context.Context, name string, n *Node) (there, same bool, err error) {
+	info, err := r.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	if info.Mode().IsRegular() && uint64(info.Size()) == n.Size {
+		if same, err = r.sameContent(ctx, name, n); err != nil {
+			return true, false, err
+		}
+	}
+	switch {
+	case same:
+		r.result.Kept++
+		r.restored(name, path.Dir(name))
+		r.report(1, n.Size)
+		return true, true, r.setMetadata(name, n.metadata())
+	case !r.Overwrite || info.IsDir():
+		return true, false, r.makeRoom(name, info)
+	}
+	return true, false, nil
 }
 
 // sameContent reports whether a file in the destination has the content of a node.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"math/bits"
 	"path/filepath"
 	"testing"
@@ -35,9 +36,22 @@ func SetCommitDelay(d time.Duration) (restore func()) {
 
 // Rest makes the index of a store rest, and gets it up again.
 func Rest(s *Store) error {
-	s.index.lieDown()
-	s.index.filled.Store(true)
-	return s.index.getUp()
+	x := s.index
+	for _, resting := range []bool{true, false} {
+		if resting {
+			x.lieDown()
+		} else {
+			x.filled.Store(true)
+			x.getUp()
+		}
+		if err := x.use(func(*badger.DB) error { return x.check() }); err != nil {
+			return err
+		}
+		if x.isResting() != resting {
+			return fmt.Errorf("the index rests: %v, want %v", !resting, resting)
+		}
+	}
+	return nil
 }
 
 // edit opens the index of a closed store.

@@ -236,10 +236,13 @@ func (x *index) write(need uint64, entries ...entry) error {
 	if err != nil {
 		return fmt.Errorf("writing the index: %w", err)
 	}
-	if err := x.syncNames(); err != nil || !x.filled.Load() {
+	if err := x.syncNames(); err != nil {
 		return err
 	}
-	return x.getUp()
+	if x.filled.Load() {
+		x.getUp()
+	}
+	return nil
 }
 
 // check returns why nothing can be written any more.

@@ -77,22 +77,22 @@ func (x *index) probe() error {
 // probeName is the file that probe writes into the store's folder.
 const probeName = ".probe"
 
-// getUp ends the rest of an index that fills tables again, and puts the next one off.
-func (x *index) getUp() error {
+// getUp ends the rest of an index that fills tables again, and puts the next one off. What
+// was written is there, whatever becomes of it: the next to write is told what fails.
+func (x *index) getUp() {
 	if x.putOff() {
-		return nil
+		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.db == nil || !x.resting {
-		return nil // what was written is there
+		return
 	}
 	if free, ok := durable.FreeBytes(x.dir); ok && free < deleteFree {
-		return nil // the next write tries again, if there is room for one
+		return // the next write tries again, if there is room for one
 	}
-	x.timer.Reset(x.rest)
 	x.filled.Store(false)
-	return x.reopenLocked(compactors)
+	_ = x.reopenLocked(compactors)
 }
 
 // putOff puts the next rest off, and reports whether the index does not rest.

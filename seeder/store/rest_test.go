@@ -72,9 +72,8 @@ func TestIndexRests(t *testing.T) {
 		checkFilled(t, x, n)
 	}
 	// With its compactors it takes more tables than it could without.
-	if few := n; few < 8000 {
-		fill(t, x, &n, func() bool { return n == 8000 })
-	}
+	many := n + 8000
+	fill(t, x, &n, func() bool { return n == many })
 	checkFilled(t, x, n)
 }
 
@@ -103,6 +102,9 @@ func TestIndexRestsInUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	for !x.isResting() {
+		time.Sleep(time.Millisecond)
+	}
 	if err := x.close(); err != nil {
 		t.Error(err)
 	}
